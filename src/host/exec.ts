@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Called for each line of standard output; the line is then not collected in `stdout`. */
   readonly onStdout?: (line: string) => void;
+  /** Hands our own standard output on to the child, untouched; `stdout` stays empty. */
+  readonly inheritStdout?: boolean;
   /** Called for each line of standard error; the line is then not collected in `stderr`. */
   readonly onStderr?: (line: string) => void;
   /** Written to the child's standard input, which is closed afterwards. `inherit` hands on our own. */
@@ -56,7 +58,7 @@ export const run: Run = (command, options = {}) => {
       detached: process.platform !== 'win32',
       stdio: [
         options.input === 'inherit' ? 'inherit' : options.input === undefined ? 'ignore' : 'pipe',
-        'pipe',
+        options.inheritStdout ? 'inherit' : 'pipe',
         'pipe',
       ],
     });

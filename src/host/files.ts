@@ -48,7 +48,7 @@ export async function temporaryDirectory(
 
 /** The first executable of that name on PATH, as an absolute path; undefined if there is none. */
 export async function findOnPath(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  for (const directory of (env['PATH'] ?? '').split(delimiter)) {
+  for (const directory of (env.PATH ?? '').split(delimiter)) {
     if (directory === '') continue;
     const candidate = resolve(directory, name);
     try {
@@ -63,9 +63,9 @@ export async function findOnPath(name: string, env: NodeJS.ProcessEnv): Promise<
 
 /** Layerwright's own cache directory: `LAYERWRIGHT_CACHE_DIR`, else XDG's cache home, else the platform's. */
 export function cacheDirectory(env: NodeJS.ProcessEnv): string {
-  if (env['LAYERWRIGHT_CACHE_DIR']) return resolve(env['LAYERWRIGHT_CACHE_DIR']);
-  if (env['XDG_CACHE_HOME']) return join(env['XDG_CACHE_HOME'], 'layerwright');
-  const home = env['HOME'] ?? homedir();
+  if (env.LAYERWRIGHT_CACHE_DIR) return resolve(env.LAYERWRIGHT_CACHE_DIR);
+  if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'layerwright');
+  const home = env.HOME ?? homedir();
   return process.platform === 'darwin'
     ? join(home, 'Library', 'Caches', 'layerwright')
     : join(home, '.cache', 'layerwright');

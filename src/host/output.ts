@@ -16,10 +16,10 @@ export interface Output {
 
 /** This process's own standard streams. */
 export function processOutput(env: NodeJS.ProcessEnv = process.env): Output {
-  const isTerminal = process.stderr.isTTY === true && env['TERM'] !== 'dumb';
-  const inCi = env['CI'] !== undefined && env['CI'] !== '' && env['CI'] !== 'false';
-  const forced = env['FORCE_COLOR'] !== undefined && env['FORCE_COLOR'] !== '0';
-  const refused = env['NO_COLOR'] !== undefined && env['NO_COLOR'] !== '';
+  const isTerminal = process.stderr.isTTY === true && env.TERM !== 'dumb';
+  const inCi = env.CI !== undefined && env.CI !== '' && env.CI !== 'false';
+  const forced = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '0';
+  const refused = env.NO_COLOR !== undefined && env.NO_COLOR !== '';
   // A reader that went away (`| head`) is no error of ours.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

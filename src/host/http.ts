@@ -1,0 +1,127 @@
+import pRetry, { AbortError } from 'p-retry';
+import { EXIT, interruptedError, LayerwrightError } from '../errors.ts';
+
+/** How often and how long a temporary failure is tried again. */
+export interface RetryPolicy {
+  /** Tries after the first one. */
+  readonly retries: number;
+  /** Milliseconds before the first retry; doubled each time, with jitter. */
+  readonly firstDelayMs: number;
+}
+
+export const DEFAULT_RETRY: RetryPolicy = { retries: 4, firstDelayMs: 400 };
+
+/** Longest wait that a server's Retry-After may ask of us, in milliseconds. */
+const LONGEST_RETRY_AFTER_MS = 20_000;
+
+/**
+ * Runs `attempt` until it succeeds or fails for good. Only a `LayerwrightError` with `temporary` is tried again.
+ *
+ * @param onRetry told before each further try, e.g. to print a line
+ */
+export async function withRetries<T>(
+  attempt: () => Promise<T>,
+  signal: AbortSignal,
+  policy: RetryPolicy = DEFAULT_RETRY,
+  onRetry?: (error: LayerwrightError, triesLeft: number) => void,
+): Promise<T> {
+  try {
+    return await pRetry(
+      async () => {
+        try {
+          return await attempt();
+        } catch (error) {
+          if (error instanceof LayerwrightError && error.temporary) throw error;
+          throw new AbortError(error as Error);
+        }
+      },
+      {
+        retries: policy.retries,
+        minTimeout: policy.firstDelayMs,
+        factor: 2,
+        randomize: true,
+        signal,
+        async onFailedAttempt({ error, retriesLeft }) {
+          if (retriesLeft === 0) return;
+          if (error instanceof LayerwrightError) onRetry?.(error, retriesLeft);
+          const asked = (error.cause as { retryAfterMs?: number } | undefined)?.retryAfterMs ?? 0;
+          if (asked > 0) await sleep(Math.min(asked, LONGEST_RETRY_AFTER_MS), signal);
+        },
+      },
+    );
+  } catch (error) {
+    if (signal.aborted) throw interruptedError();
+    throw error;
+  }
+}
+
+/** Waits, or stops waiting when the signal is aborted. */
+export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((wake) => {
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener('abort', done, { once: true });
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      wake();
+    }
+  });
+}
+
+/** Milliseconds that a `Retry-After` header asks for (seconds or an HTTP date); 0 if there is none. */
+export function retryAfterMs(headers: Headers, now: Date): number {
+  const value = headers.get('retry-after');
+  if (value === null) return 0;
+  const seconds = Number(value);
+  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? 0 : Math.max(0, date - now.getTime());
+}
+
+const CONNECTION_TROUBLE: Record<string, string> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EPIPE: 'connection closed',
+  ETIMEDOUT: 'no answer in time',
+  ENOTFOUND: 'host name not found',
+  EAI_AGAIN: 'name server gave no answer',
+  EHOSTUNREACH: 'host not reachable',
+  ENETUNREACH: 'network not reachable',
+  UND_ERR_SOCKET: 'connection closed',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
+  UND_ERR_BODY_TIMEOUT: 'answer stopped in the middle',
+};
+
+/**
+ * What a failed `fetch` means: a connection that failed (75, temporary), a certificate (2), our own bug otherwise.
+ *
+ * @param what the thing that was asked, e.g. `registry 127.0.0.1:5000`
+ */
+export function connectionError(error: unknown, what: string, signal: AbortSignal): Error {
+  if (signal.aborted) return interruptedError();
+  if (error instanceof DOMException && error.name === 'TimeoutError')
+    return new LayerwrightError(`${what}: no answer in time`, {
+      code: 'TIMEOUT',
+      exit: EXIT.temporary,
+      cause: error,
+    });
+  const cause = (error as { cause?: { code?: string; message?: string; errors?: { code?: string }[] } })
+    .cause;
+  const code = cause?.code ?? cause?.errors?.[0]?.code ?? '';
+  const trouble = CONNECTION_TROUBLE[code];
+  if (trouble !== undefined)
+    return new LayerwrightError(`${what}: ${trouble}`, {
+      code: 'UNREACHABLE',
+      exit: EXIT.temporary,
+      cause: error,
+    });
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL/.test(code))
+    return new LayerwrightError(`${what}: TLS failed (${code}: ${cause?.message ?? ''})`, {
+      code: 'TLS_FAILED',
+      exit: EXIT.usage,
+      hint: 'If your network has its own certificate authority, point NODE_EXTRA_CA_CERTS at its certificate file.',
+      cause: error,
+    });
+  return error as Error;
+}

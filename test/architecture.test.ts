@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+
+/** Which rooms a room may import from, itself aside. Imports point downward only. */
+const ALLOWED: Record<string, readonly string[]> = {
+  errors: [],
+  host: ['errors'],
+  dockerfile: ['errors'],
+  image: ['errors'],
+  plan: ['errors', 'dockerfile', 'image'],
+  ci: ['errors', 'host'],
+  registry: ['errors', 'host', 'image'],
+  cache: ['errors', 'host', 'image', 'registry'],
+  engine: ['errors', 'host', 'registry'],
+  report: ['errors', 'host', 'engine'],
+  commands: ['errors', 'host', 'dockerfile', 'image', 'plan', 'ci', 'registry', 'cache', 'engine', 'report'],
+  index: ['commands', 'errors', 'host', 'plan', 'report'],
+  cli: ['commands', 'errors', 'host', 'report'],
+};
+
+/** Side effects have one home each: only these rooms may open these doors of Node. */
+const DOORS: Record<string, RegExp> = {
+  'node:child_process': /^host$/,
+  'node:fs': /^host$/,
+  'node:fs/promises': /^(?:host|engine|commands)$/,
+  'node:net': /^host$/,
+  'node:http': /^host$/,
+  'node:process': /^(?:host|cli)$/,
+};
+
+/** Rooms without any side effect. */
+const PURE = ['dockerfile', 'image', 'plan'];
+
+interface Import {
+  readonly from: string;
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+}
+
+const root = join(import.meta.dirname, '..');
+
+function importsOf(file: string): readonly Import[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  const found = text.matchAll(
+    /^(?:import|export)\s+(type\s+)?[^;'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|import\('([^']+)'\)/gm,
+  );
+  return [...found].map(([, type, from, bare, dynamic]) => ({
+    from: file,
+    specifier: (from ?? bare ?? dynamic) as string,
+    typeOnly: type !== undefined,
+  }));
+}
+
+/** `src/engine/buildx.ts` is in the room `engine`; a file directly below `src` is a room of its own. */
+function roomOf(file: string): string {
+  const [, first = ''] = normalize(file).split('/');
+  return first.replace(/\.ts$/, '');
+}
+
+const files = globSync('src/**/*.ts', { cwd: root }).sort();
+const imports = files.flatMap(importsOf);
+
+test('there is something to check', () => {
+  assert.ok(files.length > 20);
+  assert.ok(imports.some((one) => roomOf(one.from) === 'commands' && one.specifier.startsWith('../engine/')));
+});
+
+test('every room has a place in the table', () => {
+  assert.deepEqual(
+    [...new Set(files.map(roomOf))].filter((room) => !(room in ALLOWED)),
+    [],
+  );
+});
+
+test('imports point downward only', () => {
+  const wrong = imports
+    .filter(({ specifier }) => specifier.startsWith('.') && specifier.endsWith('.ts'))
+    .map(({ from, specifier }) => ({ from, to: normalize(join(dirname(from), specifier)) }))
+    .filter(({ from, to }) => roomOf(from) !== roomOf(to) && !ALLOWED[roomOf(from)]?.includes(roomOf(to)))
+    .map(({ from, to }) => `${from} -> ${to}`);
+  assert.deepEqual(wrong, []);
+});
+
+test('no two files import each other, directly or around corners', () => {
+  const edges = new Map<string, string[]>();
+  for (const { from, specifier, typeOnly } of imports)
+    if (specifier.startsWith('.') && !typeOnly)
+      edges.set(from, [...(edges.get(from) ?? []), normalize(join(dirname(from), specifier))]);
+  const cycles: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+    if (done.has(file) || path.includes(file)) return;
+    for (const next of edges.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  assert.deepEqual(cycles, []);
+});
+
+test('each side effect has its home', () => {
+  const wrong = imports
+    .filter(({ from, specifier }) => specifier in DOORS && !DOORS[specifier]?.test(roomOf(from)))
+    .map(({ from, specifier }) => `${from} imports ${specifier}`);
+  assert.deepEqual(wrong, []);
+  const exits = files.filter((file) => /\bprocess\.exit\(/.test(readFileSync(join(root, file), 'utf8')));
+  assert.deepEqual(exits, [], 'process.exit skips clean-up: set process.exitCode in cli.ts');
+});
+
+test('planning rooms are pure', () => {
+  const wrong = imports
+    .filter(
+      ({ from, specifier }) =>
+        PURE.includes(roomOf(from)) && specifier.startsWith('node:') && specifier !== 'node:path',
+    )
+    .map(({ from, specifier }) => `${from} imports ${specifier}`);
+  assert.deepEqual(wrong, []);
+  const impure = files
+    .filter((file) => PURE.includes(roomOf(file)))
+    .filter((file) =>
+      /\bprocess\.|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bfetch\(/.test(
+        readFileSync(join(root, file), 'utf8'),
+      ),
+    );
+  assert.deepEqual(impure, []);
+});
