@@ -53,7 +53,7 @@ export async function buildGoPrograms(host: Host, programs: GoPrograms, into: st
         GOBIN: join(into, 'bin'),
         CGO_ENABLED: programs.cgo ? '1' : '0',
         GOFLAGS: '-buildvcs=false',
-        GOTOOLCHAIN: host.env['GOTOOLCHAIN'] ?? 'auto',
+        GOTOOLCHAIN: host.env.GOTOOLCHAIN ?? 'auto',
         GOWORK: 'off',
       },
       signal: host.signal,
