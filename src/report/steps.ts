@@ -1,26 +1,68 @@
-import type { Host } from '../host/host.ts';
+import { plainSteps, type Steps } from '../host/steps.ts';
+import { cut, formatSeconds, painter } from './format.ts';
+import { liveScreen } from './live.ts';
+import type { ViewHost } from './view.ts';
 
-/** Tells a person what is being done and how long each step took. */
-export interface Steps {
-  /** Runs `work` as a named step: one line when it begins, one when it ends. */
-  readonly step: <T>(title: string, work: () => Promise<T>) => Promise<T>;
-  /** One line in between. */
-  readonly note: (text: string) => void;
-}
-
-/** Steps as plain lines on standard error: `title ...`, then `title done in 1.2 s`. */
-export function plainSteps(host: Pick<Host, 'output' | 'clock'>): Steps {
+/** Steps on a terminal: a line with the moving time for each step under way, and one that stays when it ends. */
+export function liveSteps(host: ViewHost): Steps {
+  const running = new Map<symbol, { readonly title: string; readonly started: number }>();
+  const paint = painter(host.output.colour);
+  let screen: ReturnType<typeof liveScreen> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const draw = () => {
+    screen ??= liveScreen(host.output.talkStream);
+    screen.draw(
+      [...running.values()].map(({ title, started }) => {
+        const time = since(host, started);
+        return `${paint('cyan', '▸')} ${cut(title, host.output.columns() - time.length - 4)} ${paint('dim', time)}`;
+      }),
+    );
+  };
+  const close = () => {
+    clearInterval(timer);
+    screen?.close();
+    timer = undefined;
+    screen = undefined;
+  };
+  /** Writes a line that stays, above those that move. */
+  const say = (text: string) => {
+    close();
+    host.output.talk(`${text}\n`);
+    resume();
+  };
+  const resume = () => {
+    if (running.size === 0 || timer) return;
+    draw();
+    timer = setInterval(draw, 100);
+    timer.unref();
+  };
   return {
     async step(title, work) {
+      const id = Symbol(title);
       const started = host.clock.monotonicMs();
-      host.output.talk(`${title} ...\n`);
-      const result = await work();
-      host.output.talk(`${title}: done in ${((host.clock.monotonicMs() - started) / 1000).toFixed(1)} s\n`);
-      return result;
+      running.set(id, { title, started });
+      resume();
+      try {
+        const result = await work();
+        running.delete(id);
+        say(`${paint('green', '✓')} ${title}: done in ${since(host, started)}`);
+        return result;
+      } catch (error) {
+        running.delete(id);
+        // The reason is told by whoever catches the error.
+        say(`${paint('red', '✗')} ${title}: failed after ${since(host, started)}`);
+        throw error;
+      }
     },
-    note: (text) => host.output.talk(`${text}\n`),
+    note: say,
   };
 }
 
-/** Steps that say nothing. */
-export const silentSteps: Steps = { step: (_title, work) => work(), note: () => {} };
+/** Live steps on a terminal, plain ones elsewhere. */
+export function stepsFor(host: ViewHost): Steps {
+  return host.output.live ? liveSteps(host) : plainSteps(host);
+}
+
+function since(host: ViewHost, startedMs: number): string {
+  return formatSeconds((host.clock.monotonicMs() - startedMs) / 1000);
+}

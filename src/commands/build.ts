@@ -1,0 +1,156 @@
+import { resolve } from 'node:path';
+import type { CacheLook } from '../cache/layer-cache.ts';
+import { imageDefinitions } from '../ci/image-definitions.ts';
+import type { BuildxCall } from '../engine/buildx.ts';
+import { type BuildState, createBuildProgress, failedStep } from '../engine/progress.ts';
+import { type BuildMetadata, solve } from '../engine/solve.ts';
+import { usageError } from '../errors.ts';
+import { writeFileAtomic } from '../host/files.ts';
+import type { Host } from '../host/host.ts';
+import { parseReference } from '../image/reference.ts';
+import { type BuildPlan, planBuild } from '../plan/build-plan.ts';
+import { pushedImageBytes } from '../registry/image-size.ts';
+import { type BuildResult, buildResult } from '../report/build-result.ts';
+import { summary } from '../report/summary.ts';
+import { progressView } from '../report/views.ts';
+import { type GatheredFacts, gatherBuildFacts } from './build-facts.ts';
+import type { BuildRequest } from './build-options.ts';
+import { type Prepared, prepare } from './prepare.ts';
+
+/**
+ * Builds an image: facts -> plan -> run -> publish.
+ *
+ * @returns what was built; also written to the files that the request names and, with `json`, to standard output
+ * @throws LayerwrightError with the contract's exit codes
+ */
+export async function build(host: Host, request: BuildRequest): Promise<BuildResult> {
+  const started = host.clock.monotonicMs();
+  const facts = await gatherBuildFacts(host, request);
+  const plan = planBuild(facts, request.wishes);
+  checkPlan(request, plan);
+  const prepared = await prepare(host, request, plan);
+  try {
+    const { metadata, state } = await run(host, request, facts, plan, prepared);
+    const compressedBytes = plan.pushes
+      ? await pushedImageBytes(host, plan.tags[0] as string, metadata)
+      : undefined;
+    const seconds = { ...prepared.seconds, total: (host.clock.monotonicMs() - started) / 1000 };
+    const result = buildResult({
+      plan,
+      builder: prepared.builder,
+      looks: prepared.looks,
+      metadata,
+      state,
+      compressedBytes,
+      seconds,
+    });
+    await publish(host, request, plan, metadata, result);
+    return result;
+  } finally {
+    await prepared.builder.release();
+  }
+}
+
+/**
+ * What would be found out only after minutes of building.
+ *
+ * @throws LayerwrightError `TAG_MISSING`, `IMAGE_DEFINITIONS_NEED_PUSH` (2)
+ */
+function checkPlan(request: BuildRequest, plan: BuildPlan): void {
+  const named = request.wishes.outputs.some((output) => output.name !== undefined);
+  if (plan.pushes && plan.tags.length === 0 && !named)
+    throw usageError('TAG_MISSING', '--push needs to know where to', 'Name the image: -t REGISTRY/NAME:TAG.');
+  if (request.imageDefinitions !== undefined && (!plan.pushes || plan.tags.length === 0))
+    throw usageError(
+      'IMAGE_DEFINITIONS_NEED_PUSH',
+      '--image-definitions names an image for the deploy, but this build pushes none',
+      'Add -t REGISTRY/NAME:TAG and --push.',
+    );
+}
+
+async function run(
+  host: Host,
+  request: BuildRequest,
+  facts: GatheredFacts,
+  plan: BuildPlan,
+  { builder, looks }: Prepared,
+): Promise<{ metadata: BuildMetadata; state: BuildState }> {
+  let progress = createBuildProgress(host.clock);
+  let view = progressView(request.progress, host);
+  try {
+    const metadata = await solve(host, builder, buildxCall(request, facts, plan, looks), {
+      begin() {
+        progress = createBuildProgress(host.clock);
+        view = progressView(request.progress, host);
+      },
+      line(line) {
+        progress.feed(line);
+        view.update(progress.state, line);
+      },
+      failure() {
+        const failed = failedStep(progress.state);
+        return { text: progress.state.text.join('\n'), step: failed?.name, stepLog: failed?.log.lines ?? [] };
+      },
+      retry(error) {
+        progress.end('failed');
+        view.finish(progress.state, 'failed');
+        host.output.talk(`${error.message}: trying again\n`);
+      },
+    });
+    progress.end('built');
+    view.finish(progress.state, 'built');
+    return { metadata, state: progress.state };
+  } catch (error) {
+    const outcome = host.signal.aborted ? 'interrupted' : 'failed';
+    progress.end(outcome);
+    view.finish(progress.state, outcome);
+    throw error;
+  }
+}
+
+function buildxCall(
+  request: BuildRequest,
+  facts: GatheredFacts,
+  plan: BuildPlan,
+  looks: readonly CacheLook[],
+): Omit<BuildxCall, 'metadataFile' | 'builder'> {
+  // A cache that is not there yet is left out: BuildKit would ask for it again only to say so.
+  const missing = new Set(looks.filter((look) => look.outcome === 'miss').map((look) => look.reference));
+  return {
+    file: facts.file,
+    context: request.context,
+    target: request.wishes.targetName,
+    platforms: plan.platforms,
+    tags: plan.tags,
+    outputs: plan.outputs,
+    cacheFrom: plan.cacheFrom
+      .filter(({ reference }) => reference === undefined || !missing.has(reference))
+      .map(({ spec }) => spec),
+    cacheTo: plan.cacheTo,
+    passed: request.passed,
+  };
+}
+
+/** Everything that is told to others once the image is there. */
+async function publish(
+  host: Host,
+  request: BuildRequest,
+  plan: BuildPlan,
+  metadata: BuildMetadata,
+  result: BuildResult,
+): Promise<void> {
+  const write = (path: string | undefined, text: string) =>
+    path === undefined ? undefined : writeFileAtomic(resolve(host.cwd, path), text);
+  await write(
+    request.metadataFile,
+    `${JSON.stringify({ ...metadata, layerwright: result }, undefined, 2)}\n`,
+  );
+  if (request.imageDefinitions !== undefined) {
+    const tag = plan.tags[0] as string;
+    const name = request.containerName ?? (parseReference(tag).path.split('/').at(-1) as string);
+    await write(request.imageDefinitions, imageDefinitions(name, tag));
+  }
+  if (request.progress !== 'quiet' && request.progress !== 'rawjson')
+    host.output.talk(summary(result, { colour: host.output.colour, columns: host.output.columns() }));
+  if (request.json) host.output.data(`${JSON.stringify(result, undefined, 2)}\n`);
+}

@@ -1,0 +1,74 @@
+import { type CacheLook, lookAtLayerCache } from '../cache/layer-cache.ts';
+import { type Builder, chooseBuilder } from '../engine/builder.ts';
+import type { Host } from '../host/host.ts';
+import { parseReference } from '../image/reference.ts';
+import type { BuildPlan } from '../plan/build-plan.ts';
+import { registryClient } from '../registry/client.ts';
+import { stepsFor } from '../report/steps.ts';
+import type { BuildRequest } from './build-options.ts';
+
+/** What a solve needs, and how long each part took to get, in seconds. */
+export interface Prepared {
+  readonly builder: Builder;
+  readonly looks: readonly CacheLook[];
+  readonly seconds: { readonly connect: number; readonly cacheLookup: number };
+}
+
+/**
+ * Side by side: a builder, a look at the caches, and proof that we may push, before minutes are spent on a build.
+ *
+ * @throws LayerwrightError of the registry (2, 75) or of the builder (2)
+ */
+export async function prepare(host: Host, request: BuildRequest, plan: BuildPlan): Promise<Prepared> {
+  const [builder, looks, pushes] = await Promise.allSettled([
+    timed(host, () =>
+      chooseBuilder(host, stepsFor(host), { name: request.builder, beyondDocker: needsMoreThanDocker(plan) }),
+    ),
+    timed(host, () =>
+      Promise.all(cacheReferences(plan).map((reference) => lookAtLayerCache(host, reference))),
+    ),
+    Promise.all(
+      targetRepositories(plan).map(([domain, path]) => registryClient(host, domain).checkPush(path)),
+    ),
+  ]);
+  if (builder.status === 'fulfilled' && looks.status === 'fulfilled' && pushes.status === 'fulfilled')
+    return {
+      builder: builder.value.result,
+      looks: looks.value.result,
+      seconds: { connect: builder.value.seconds, cacheLookup: looks.value.seconds },
+    };
+  if (builder.status === 'fulfilled') await builder.value.result.release();
+  // The registry's refusal comes first: it is the one that another builder would not cure.
+  throw [pushes, builder, looks].find((one) => one.status === 'rejected')?.reason;
+}
+
+async function timed<T>(host: Host, work: () => Promise<T>): Promise<{ result: T; seconds: number }> {
+  const started = host.clock.monotonicMs();
+  const result = await work();
+  return { result, seconds: (host.clock.monotonicMs() - started) / 1000 };
+}
+
+function cacheReferences(plan: BuildPlan): readonly string[] {
+  return plan.cacheFrom.flatMap(({ reference }) => reference ?? []);
+}
+
+/** Each repository that is pushed to, once. */
+function targetRepositories(plan: BuildPlan): readonly [domain: string, path: string][] {
+  if (!plan.pushes) return [];
+  const references = plan.tags.map(parseReference);
+  return [
+    ...new Map(
+      references.map(({ domain, path }) => [`${domain}/${path}`, [domain, path] as [string, string]]),
+    ).values(),
+  ];
+}
+
+/** Docker's own builder exports no registry cache, makes no zstd layers and builds for one platform. */
+function needsMoreThanDocker(plan: BuildPlan): boolean {
+  return (
+    plan.cacheTo.length > 0 ||
+    plan.pushes ||
+    plan.platforms.length > 1 ||
+    plan.outputs.some((one) => one.startsWith('type=oci'))
+  );
+}

@@ -1,0 +1,252 @@
+import type { BuildOutcome, BuildState } from '../engine/progress.ts';
+import { cacheExportsOf, cacheImportsOf, totalsOf } from '../engine/progress-totals.ts';
+import { groupElapsedMs, stagesOf } from './groups.ts';
+
+/** What a build did: the `--json` output of `layerwright build`, described in docs/reference/build.md. */
+export interface BuildResult {
+  readonly schemaVersion: 1;
+  readonly outcome: BuildOutcome;
+  readonly target: string;
+  /** As asked for; empty for the builder's own. */
+  readonly platforms: readonly string[];
+  readonly way: 'composed' | 'split' | 'solved';
+  /** Why this way, for people. */
+  readonly reason: string;
+  readonly builder: { readonly name: string; readonly driver: string };
+  readonly stages: readonly StageResult[];
+  /** Instructions that make layers; `FROM` is not counted. */
+  readonly steps: { readonly cached: number; readonly executed: number; readonly total: number };
+  /** `pushed` is null where nobody counted. */
+  readonly bytes: { readonly pulled: number; readonly pushed: number | null; readonly context: number };
+  /** Wall-clock seconds. Parts may overlap: `total` is not their sum. */
+  readonly seconds: BuildSeconds;
+  readonly cache: { readonly from: readonly CacheRead[]; readonly to: readonly CacheWritten[] };
+  /** Null if no image came out. */
+  readonly image: ImageResult | null;
+  readonly warnings: readonly ResultWarning[];
+  /** What to do next, for people. */
+  readonly next: readonly string[];
+}
+
+export interface StageResult {
+  readonly name: string;
+  readonly platform: string | null;
+  readonly cached: number;
+  readonly executed: number;
+  readonly total: number;
+  readonly seconds: number;
+}
+
+export interface BuildSeconds {
+  readonly total: number;
+  /** Until the builder answered. */
+  readonly connect: number;
+  /** Our own look at the caches, before the build. */
+  readonly cacheLookup: number;
+  /** Dockerfile, base image metadata and build context, to the builder. */
+  readonly context: number;
+  /** BuildKit's reading of the caches. */
+  readonly import: number;
+  readonly solve: number;
+  /** Making layers and manifest of the image. */
+  readonly export: number;
+  readonly push: number;
+  readonly cacheExport: number;
+}
+
+export interface CacheRead {
+  readonly ref: string;
+  /** `off`: the build ended before it was looked at, or nobody can look at this kind. */
+  readonly outcome: 'hit' | 'miss' | 'unreadable' | 'off';
+  readonly detail: string | null;
+}
+
+export interface CacheWritten {
+  readonly ref: string;
+  readonly outcome: 'written' | 'failed' | 'off';
+  readonly detail: string | null;
+}
+
+export interface ImageResult {
+  readonly digest: string;
+  readonly references: readonly string[];
+  /** Sum of the manifest's layer sizes. */
+  readonly compressedBytes: number | null;
+}
+
+export interface ResultWarning {
+  readonly message: string;
+  readonly detail: string | null;
+  readonly file: string | null;
+  readonly line: number | null;
+  readonly url: string | null;
+}
+
+/** What a result is put together from. */
+export interface BuildResultParts {
+  readonly plan: {
+    readonly way: BuildResult['way'];
+    readonly target: string;
+    readonly platforms: readonly string[];
+    readonly segments: readonly { readonly reason: string }[];
+    readonly tags: readonly string[];
+    readonly cacheFrom: readonly { readonly spec: string; readonly reference: string | undefined }[];
+    readonly cacheTo: readonly string[];
+  };
+  readonly builder: { readonly name: string; readonly driver: string };
+  /** What was found at the caches before the build. */
+  readonly looks: readonly {
+    readonly reference: string;
+    readonly outcome: 'hit' | 'miss' | 'unreadable';
+    readonly detail: string | undefined;
+  }[];
+  /** buildx's metadata file; empty if the build failed. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly state: BuildState;
+  readonly compressedBytes: number | undefined;
+  /** Counted at the registry, where that was done. */
+  readonly pushedBytes?: number | undefined;
+  /** Measured around the build. */
+  readonly seconds: Pick<BuildSeconds, 'total' | 'connect' | 'cacheLookup'>;
+}
+
+/** Puts together what a build did. Pure. */
+export function buildResult(parts: BuildResultParts): BuildResult {
+  const { plan, builder, state } = parts;
+  const totals = totalsOf(state);
+  const outcome = state.outcome ?? 'failed';
+  const cache = { from: cachesRead(parts), to: cachesWritten(parts, outcome) };
+  return {
+    schemaVersion: 1,
+    outcome,
+    target: plan.target,
+    platforms: plan.platforms,
+    way: plan.way,
+    reason: [...new Set(plan.segments.map((segment) => segment.reason))].join('; '),
+    builder: { name: builder.name, driver: builder.driver },
+    stages: stageResults(state),
+    steps: totals.steps,
+    bytes: {
+      pulled: totals.bytes.pulled,
+      pushed: parts.pushedBytes ?? totals.bytes.pushed ?? null,
+      context: totals.bytes.context,
+    },
+    seconds: secondsOf(parts, totals.ms),
+    cache,
+    image: imageOf(parts),
+    warnings: [...warningsOf(state), ...cacheWarnings(cache)],
+    next: nextOf(parts, outcome),
+  };
+}
+
+function stageResults(state: BuildState): readonly StageResult[] {
+  return stagesOf(state).map((stage) => {
+    const { cached, executed, total } = totalsOf({ ...state, steps: stage.steps }).steps;
+    const [step] = stage.steps;
+    return {
+      name: step?.stage || 'Dockerfile',
+      platform: step?.platform ?? null,
+      cached,
+      executed,
+      total,
+      seconds: rounded(groupElapsedMs(stage, state.endedMs ?? state.startedMs) / 1000),
+    };
+  });
+}
+
+function secondsOf(parts: BuildResultParts, ms: ReturnType<typeof totalsOf>['ms']): BuildSeconds {
+  return {
+    total: rounded(parts.seconds.total),
+    connect: rounded(parts.seconds.connect + ms.connect / 1000),
+    cacheLookup: rounded(parts.seconds.cacheLookup),
+    context: rounded(ms.context / 1000),
+    import: rounded(ms.cacheImport / 1000),
+    solve: rounded(ms.solve / 1000),
+    export: rounded(ms.export / 1000),
+    push: rounded(ms.push / 1000),
+    cacheExport: rounded(ms.cacheExport / 1000),
+  };
+}
+
+/** BuildKit's own word on a cache counts more than our look at it: it is the one that reads it. */
+function cachesRead({ plan, looks, state }: BuildResultParts): readonly CacheRead[] {
+  const imports = cacheImportsOf(state);
+  return plan.cacheFrom.map(({ spec, reference }) => {
+    const ref = reference ?? spec;
+    const imported = imports.find((one) => one.ref === ref);
+    const look = looks.find((one) => one.reference === ref);
+    const found =
+      imported?.outcome === 'hit' ? ({ outcome: 'hit', detail: look?.detail } as const) : (imported ?? look);
+    return { ref, outcome: found?.outcome ?? 'off', detail: found?.detail ?? null };
+  });
+}
+
+function cachesWritten({ plan, state }: BuildResultParts, outcome: BuildOutcome): readonly CacheWritten[] {
+  const exports = [...cacheExportsOf(state)];
+  return plan.cacheTo.map((spec) => {
+    const ref = /(?:^|,)ref=([^,]+)/.exec(spec)?.[1] ?? spec;
+    const kind = /(?:^|,)type=([^,]+)/.exec(spec)?.[1] ?? 'registry';
+    // An inline cache is a part of the image: no export of its own.
+    if (kind === 'inline') return { ref, outcome: outcome === 'built' ? 'written' : 'off', detail: null };
+    const index = exports.findIndex((one) => matchesKind(one.kind, kind));
+    const [found] = index < 0 ? [] : exports.splice(index, 1);
+    return { ref, outcome: found?.outcome ?? 'off', detail: found?.detail ?? null };
+  });
+}
+
+/** BuildKit says `exporting cache to client directory` for buildx's `type=local`, and names other types in its own words. */
+function matchesKind(words: string, kind: string): boolean {
+  if (kind === 'local') return /client|directory/.test(words);
+  return words.toLowerCase().includes(kind) || (kind === 'gha' && /github/i.test(words));
+}
+
+function imageOf({ plan, metadata, compressedBytes }: BuildResultParts): ImageResult | null {
+  const digest = metadata['containerimage.digest'];
+  if (typeof digest !== 'string') return null;
+  return { digest, references: plan.tags, compressedBytes: compressedBytes ?? null };
+}
+
+function warningsOf(state: BuildState): readonly ResultWarning[] {
+  const checks = state.warnings.map((warning) => ({
+    message: warning.message,
+    detail: warning.detail.join('\n') || null,
+    file: warning.file ?? null,
+    line: warning.line ?? null,
+    url: warning.url ?? null,
+  }));
+  const spoken = state.text.flatMap((line) => /^WARNING: (.*)$/i.exec(line)?.[1] ?? []);
+  return [...checks, ...[...new Set(spoken)].map((message) => plainWarning(message))];
+}
+
+function cacheWarnings(cache: BuildResult['cache']): readonly ResultWarning[] {
+  return [
+    ...cache.from
+      .filter((one) => one.outcome === 'unreadable')
+      .map((one) =>
+        plainWarning(`the cache ${one.ref} could not be read, so its layers were built again`, one.detail),
+      ),
+    ...cache.to
+      .filter((one) => one.outcome === 'failed')
+      .map((one) =>
+        plainWarning(
+          `the cache ${one.ref} could not be written, so the next build starts without it`,
+          one.detail,
+        ),
+      ),
+  ];
+}
+
+function plainWarning(message: string, detail: string | null = null): ResultWarning {
+  return { message, detail, file: null, line: null, url: null };
+}
+
+function nextOf({ plan }: BuildResultParts, outcome: BuildOutcome): readonly string[] {
+  if (outcome !== 'built' || plan.cacheFrom.length + plan.cacheTo.length > 0) return [];
+  return [
+    'Nothing was kept for a build on another machine: --cache-repo HOST/REPOSITORY keeps the layers in a registry.',
+  ];
+}
+
+function rounded(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}
