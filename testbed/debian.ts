@@ -1,0 +1,115 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EXIT, LayerwrightError, usageError } from '../src/errors.ts';
+import { findOnPath, readTextIfThere } from '../src/host/files.ts';
+import type { Host } from '../src/host/host.ts';
+import type { Steps } from '../src/host/steps.ts';
+
+/** The Debian release that the base images are made of: the one whose Python is 3.11. */
+export const SUITE = 'bookworm';
+
+/** What makes a Debian tree, and the keys that its packages are checked with. */
+const PACKAGES = ['mmdebstrap', 'gpg', 'debian-archive-keyring'] as const;
+
+/**
+ * Makes sure that mmdebstrap is there; root installs it.
+ *
+ * @throws LayerwrightError `PACKAGES_MISSING` (2), `APT_FAILED` (75)
+ */
+export async function ensureMmdebstrap(host: Host, steps: Steps): Promise<string> {
+  const found = await findOnPath('mmdebstrap', host.env);
+  if (found !== undefined) return found;
+  const apt = await findOnPath('apt-get', host.env);
+  if (apt === undefined || process.getuid?.() !== 0)
+    throw usageError(
+      'PACKAGES_MISSING',
+      'the base images are made with mmdebstrap, which is not on PATH',
+      `As root: apt-get install ${PACKAGES.join(' ')}.`,
+    );
+  await steps.step('Installing mmdebstrap with apt', async () => {
+    await aptOk(host, [apt, 'update', '--quiet']);
+    await aptOk(host, [apt, 'install', '--quiet', '--yes', '--no-install-recommends', ...PACKAGES]);
+  });
+  const installed = await findOnPath('mmdebstrap', host.env);
+  if (installed !== undefined) return installed;
+  throw usageError(
+    'PACKAGES_MISSING',
+    'apt-get installed mmdebstrap, but it is not on PATH',
+    'Is /usr/bin on PATH?',
+  );
+}
+
+/**
+ * The package sources for the images: those of this machine if it is a Debian (with its own mirrors), else none, and
+ * mmdebstrap takes Debian's own.
+ *
+ * @returns lines of a `sources.list`
+ */
+export async function debianSources(host: Host): Promise<string[]> {
+  const release = (await readTextIfThere('/etc/os-release')) ?? '';
+  const codename = /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1];
+  const apt = await findOnPath('apt-get', host.env);
+  if (apt === undefined || codename === undefined || !/^ID=debian$/m.test(release)) return [];
+  const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
+  const result = await host.run([apt, 'indextargets', '--format', format, 'Created-By: Packages'], {
+    env: host.env,
+    signal: host.signal,
+  });
+  if (result.exitCode !== 0) return [];
+  const suites = new Map(
+    ['', '-updates', '-security'].map((pocket) => [`${codename}${pocket}`, `${SUITE}${pocket}`]),
+  );
+  const lines = result.stdout.split('\n').flatMap((line) => {
+    const [uri, suite = '', component] = line.split(' ');
+    const wanted = suites.get(suite);
+    return wanted !== undefined && component === 'main' ? [`deb ${uri} ${wanted} main`] : [];
+  });
+  const unique = [...new Set(lines)].sort();
+  return unique.some((line) => line.endsWith(` ${SUITE} main`)) ? unique : [];
+}
+
+/**
+ * The certificate authorities that this machine trusts beside Mozilla's: a network that ends TLS at a proxy has its
+ * own, and what is built in a container must trust it too.
+ *
+ * @returns PEM blocks, sorted
+ */
+export async function machineAuthorities(host: Host): Promise<string[]> {
+  const bundle = host.env.SSL_CERT_FILE || '/etc/ssl/certs/ca-certificates.crt';
+  const trusted = certificatesIn((await readTextIfThere(bundle)) ?? '');
+  const mozilla = '/usr/share/ca-certificates/mozilla';
+  const known = new Set<string>();
+  for (const name of await namesIn(mozilla))
+    for (const certificate of certificatesIn((await readTextIfThere(join(mozilla, name))) ?? ''))
+      known.add(certificate);
+  // Where the machine does not tell which are Mozilla's, none can be told to be its own.
+  if (known.size === 0) return [];
+  return trusted.filter((certificate) => !known.has(certificate)).sort();
+}
+
+function certificatesIn(pem: string): string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function aptOk(host: Host, command: readonly string[]): Promise<void> {
+  const result = await host.run(command, {
+    env: { ...host.env, DEBIAN_FRONTEND: 'noninteractive' },
+    signal: host.signal,
+  });
+  if (result.exitCode === 0) return;
+  throw new LayerwrightError(`${command.slice(0, 2).join(' ')} failed`, {
+    code: 'APT_FAILED',
+    exit: EXIT.temporary,
+    detail: `${result.stdout}${result.stderr}`.slice(-3000),
+    hint: 'Check that this machine reaches its Debian mirror.',
+  });
+}
