@@ -1,0 +1,1 @@
+"""Where knowledge comes from, and its formats."""
