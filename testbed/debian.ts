@@ -8,33 +8,54 @@ import type { Steps } from '../src/host/steps.ts';
 /** The Debian release that the base images are made of: the one whose Python is 3.11. */
 export const SUITE = 'bookworm';
 
+/** A program that Debian's packages bring. */
+interface DebianProgram {
+  readonly program: string;
+  readonly packages: readonly string[];
+  /** What it is for: the subject of a sentence that ends with `which is not on PATH`. */
+  readonly purpose: string;
+}
+
 /** What makes a Debian tree, and the keys that its packages are checked with. */
-const PACKAGES = ['mmdebstrap', 'gpg', 'debian-archive-keyring'] as const;
+export const MMDEBSTRAP: DebianProgram = {
+  program: 'mmdebstrap',
+  packages: ['mmdebstrap', 'gpg', 'debian-archive-keyring'],
+  purpose: 'the base images are made with mmdebstrap',
+};
+
+/** The browser that looks at the pages we make, with a font to write them in. */
+export const CHROMIUM: DebianProgram = {
+  program: 'chromium',
+  packages: ['chromium', 'fonts-dejavu-core'],
+  purpose: 'pages are looked at with Chromium',
+};
 
 /**
- * Makes sure that mmdebstrap is there; root installs it.
+ * Makes sure that a program is there; root installs it with apt.
  *
+ * @returns its absolute path
  * @throws LayerwrightError `PACKAGES_MISSING` (2), `APT_FAILED` (75)
  */
-export async function ensureMmdebstrap(host: Host, steps: Steps): Promise<string> {
-  const found = await findOnPath('mmdebstrap', host.env);
+export async function ensureProgram(host: Host, steps: Steps, wanted: DebianProgram): Promise<string> {
+  const { program, packages, purpose } = wanted;
+  const found = await findOnPath(program, host.env);
   if (found !== undefined) return found;
   const apt = await findOnPath('apt-get', host.env);
   if (apt === undefined || process.getuid?.() !== 0)
     throw usageError(
       'PACKAGES_MISSING',
-      'the base images are made with mmdebstrap, which is not on PATH',
-      `As root: apt-get install ${PACKAGES.join(' ')}.`,
+      `${purpose}, which is not on PATH`,
+      `As root: apt-get install ${packages.join(' ')}.`,
     );
-  await steps.step('Installing mmdebstrap with apt', async () => {
+  await steps.step(`Installing ${program} with apt`, async () => {
     await aptOk(host, [apt, 'update', '--quiet']);
-    await aptOk(host, [apt, 'install', '--quiet', '--yes', '--no-install-recommends', ...PACKAGES]);
+    await aptOk(host, [apt, 'install', '--quiet', '--yes', '--no-install-recommends', ...packages]);
   });
-  const installed = await findOnPath('mmdebstrap', host.env);
+  const installed = await findOnPath(program, host.env);
   if (installed !== undefined) return installed;
   throw usageError(
     'PACKAGES_MISSING',
-    'apt-get installed mmdebstrap, but it is not on PATH',
+    `apt-get installed ${program}, but it is not on PATH`,
     'Is /usr/bin on PATH?',
   );
 }

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hash } from 'bcryptjs';
 import { type Bed, inBed } from './bed.ts';
@@ -73,4 +73,20 @@ async function startRegistry(
     (candidate) => respondsWith(bed, `http://127.0.0.1:${candidate}/v2/`, [auth ? 401 : 200]),
   );
   return `127.0.0.1:${port}`;
+}
+
+/**
+ * The bytes of all blobs in the open registry of the testbed in a directory. What it grows by while something is pushed
+ * is what was uploaded: a client asks whether a blob is there before it sends it.
+ */
+export async function storedBytes(dir: string): Promise<number> {
+  const blobs = join(dir, 'registry', 'data', 'docker', 'registry', 'v2', 'blobs');
+  const names = await readdir(blobs, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    // Nothing was pushed yet.
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const files = names.filter((name) => name.endsWith('/data'));
+  const sizes = await Promise.all(files.map(async (name) => (await stat(join(blobs, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { EXIT, LayerwrightError } from '../src/errors.ts';
 import type { Host } from '../src/host/host.ts';
 import type { Steps } from '../src/host/steps.ts';
-import { ensureMmdebstrap, SUITE } from './debian.ts';
+import { ensureProgram, MMDEBSTRAP, SUITE } from './debian.ts';
 import { ownFile } from './kept.ts';
 
 /** The time stamp of everything in the images that has none of its own: 14 November 2023. */
@@ -28,7 +28,7 @@ export async function makeRootfs(
   inputs: RootfsInputs,
   into: string,
 ): Promise<void> {
-  const mmdebstrap = await ensureMmdebstrap(host, steps);
+  const mmdebstrap = await ensureProgram(host, steps, MMDEBSTRAP);
   const certificates = join(into, 'authorities');
   await mkdir(certificates, { recursive: true });
   const hooks: string[] = [];

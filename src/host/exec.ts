@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly inheritStdout?: boolean;
   /** Called for each line of standard error; the line is then not collected in `stderr`. */
   readonly onStderr?: (line: string) => void;
+  /** Hands our own standard error on to the child, untouched; `stderr` stays empty. */
+  readonly inheritStderr?: boolean;
   /** Written to the child's standard input, which is closed afterwards. `inherit` hands on our own. */
   readonly input?: string | Uint8Array | 'inherit';
   /** Aborting sends SIGINT to the child's process group, after `killAfterMs` SIGKILL. */
@@ -59,7 +61,7 @@ export const run: Run = (command, options = {}) => {
       stdio: [
         options.input === 'inherit' ? 'inherit' : options.input === undefined ? 'ignore' : 'pipe',
         options.inheritStdout ? 'inherit' : 'pipe',
-        'pipe',
+        options.inheritStderr ? 'inherit' : 'pipe',
       ],
     });
     let ended: 'aborted' | 'timeout' | undefined;

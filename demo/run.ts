@@ -1,0 +1,109 @@
+/**
+ * The main job on real input: `examples/chat` built on three builders that have never seen it, pushed, run and asked.
+ * Prints a table and writes it as a page.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join, relative } from 'node:path';
+import { ENGINE_VERSIONS } from '../src/engine/releases.ts';
+import { EXIT, exitCodeOf, interruptedError, usageError } from '../src/errors.ts';
+import { temporaryDirectory } from '../src/host/files.ts';
+import { type Host, processHost } from '../src/host/host.ts';
+import type { Steps } from '../src/host/steps.ts';
+import { renderError } from '../src/report/error.ts';
+import { painter } from '../src/report/format.ts';
+import { stepsFor } from '../src/report/steps.ts';
+import { startTestbed, type Testbed } from '../testbed/testbed.ts';
+import { type Answer, ask } from './ask.ts';
+import { buildByBuildx, buildByLayerwright } from './build.ts';
+import { demoPage } from './page.ts';
+import { checkOut, type Project } from './project.ts';
+import { type Row, textTable } from './table.ts';
+
+const root = join(import.meta.dirname, '..');
+
+interface Outcome {
+  readonly rows: readonly Row[];
+  readonly answer: Answer;
+}
+
+/** Three builds by Layerwright, each on a fresh builder, and one by buildx with the same flags to compare with. */
+async function buildAll(host: Host, testbed: Testbed, project: Project, steps: Steps): Promise<Row[]> {
+  const rows: Row[] = [];
+  const onFreshBuilder = async (scenario: string, build: typeof buildByLayerwright) => {
+    // The first builder is as fresh as it came up.
+    if (rows.length > 0) await testbed.freshBuilder();
+    steps.note(`\n${painter(host.output.colour)('bold', `Fresh builder: ${scenario}`)}`);
+    rows.push(await build(host, testbed, project, scenario));
+  };
+  await onFreshBuilder('nothing known', buildByLayerwright);
+  await onFreshBuilder('nothing changed', buildByLayerwright);
+  await onFreshBuilder('nothing changed', buildByBuildx);
+  await project.change('app/__init__.py', '"1.4.0"', '"1.4.1"');
+  await onFreshBuilder('one line changed', buildByLayerwright);
+  return rows;
+}
+
+async function demo(host: Host): Promise<Outcome> {
+  const steps = stepsFor(host);
+  await using directory = await temporaryDirectory('lw-demo-');
+  const inDirectory = (name: string) => join(directory.path, name);
+  const testbed = await startTestbed(
+    host,
+    { dir: inDirectory('testbed'), parts: ['registry', 'images', 'builder'] },
+    steps,
+  );
+  try {
+    const project = await checkOut(host, join(root, 'examples', 'chat'), inDirectory('chat'));
+    const rows = await buildAll(host, testbed, project, steps);
+    const answer = await ask(host, testbed, inDirectory('container'), steps);
+    return { rows, answer };
+  } finally {
+    await testbed.stop();
+  }
+}
+
+async function report(host: Host, { rows, answer }: Outcome): Promise<void> {
+  const out = join(root, 'demo', 'out');
+  await mkdir(out, { recursive: true });
+  const facts = {
+    date: host.clock.now(),
+    processors: cpus().length,
+    versions: { BuildKit: ENGINE_VERSIONS.buildkit, buildx: ENGINE_VERSIONS.buildx },
+  };
+  await writeFile(join(out, 'index.html'), demoPage(rows, answer, facts));
+  await writeFile(
+    join(out, 'result.json'),
+    `${JSON.stringify({ schemaVersion: 1, rows, answer }, undefined, 2)}\n`,
+  );
+  host.output.talk(`\nThe image runs: GET /healthz answers ${answer.health}\n`);
+  host.output.talk(`  "${answer.question}"\n  "${answer.reply}"\n\n`);
+  host.output.data(textTable(rows));
+  host.output.talk(`\nAs a page: ${relative(host.cwd, join(out, 'index.html'))}\n`);
+}
+
+async function main(): Promise<void> {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => controller.abort(interruptedError()));
+  const host = processHost(controller.signal);
+  try {
+    if (process.platform !== 'linux' || process.getuid?.() !== 0)
+      throw usageError(
+        'DEMO_NEEDS_ROOT',
+        'the demo starts a registry and builders of its own, which needs Linux and root',
+        'Run it as root on Linux, e.g. in a container that may mount (--privileged).',
+      );
+    await report(host, await demo(host));
+  } catch (error) {
+    if (controller.signal.aborted) {
+      host.output.talk('interrupted\n');
+      process.exitCode = EXIT.interrupted;
+      return;
+    }
+    host.output.talk(renderError(error, { colour: host.output.colour }));
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+await main();

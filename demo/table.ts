@@ -1,0 +1,52 @@
+import { formatBytes, formatSeconds } from '../src/report/format.ts';
+
+/** One measured build. */
+export interface Row {
+  /** What was known and what had changed, e.g. `nothing changed`. */
+  readonly scenario: string;
+  readonly tool: 'layerwright' | 'buildx';
+  /** Wall-clock seconds of the whole command. */
+  readonly seconds: number;
+  /** Bytes of new blobs in the registry: of the image and of the layer cache. */
+  readonly pushedBytes: number;
+  /** Bytes that the builder fetched. Null where nobody counted. */
+  readonly pulledBytes: number | null;
+  readonly cachedSteps: number | null;
+  readonly totalSteps: number | null;
+}
+
+/** The columns of the table, for the terminal and for the page. */
+export const COLUMNS: readonly { readonly title: string; readonly cell: (row: Row) => string }[] = [
+  { title: 'build', cell: ({ scenario }) => scenario },
+  { title: 'by', cell: ({ tool }) => tool },
+  { title: 'seconds', cell: ({ seconds }) => formatSeconds(seconds) },
+  { title: 'pushed', cell: ({ pushedBytes }) => formatBytes(pushedBytes) },
+  { title: 'pulled', cell: ({ pulledBytes }) => (pulledBytes === null ? '-' : formatBytes(pulledBytes)) },
+  {
+    title: 'steps cached',
+    cell: ({ cachedSteps, totalSteps }) =>
+      cachedSteps === null || totalSteps === null ? '-' : `${cachedSteps} of ${totalSteps}`,
+  },
+];
+
+/** Columns of words stand to the left, those of numbers to the right. */
+export const WORD_COLUMNS = 2;
+
+/** The rows as a table for a terminal, each line with its line end. */
+export function textTable(rows: readonly Row[]): string {
+  const cells = [
+    COLUMNS.map(({ title }) => title),
+    ...rows.map((row) => COLUMNS.map(({ cell }) => cell(row))),
+  ];
+  const widths = COLUMNS.map((_column, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
+  const lines = cells.map((line) =>
+    line
+      .map((cell, index) =>
+        index < WORD_COLUMNS ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0),
+      )
+      .join('   ')
+      .trimEnd(),
+  );
+  const rule = widths.map((width) => '─'.repeat(width)).join('───');
+  return `${[lines[0], rule, ...lines.slice(1)].map((line) => `  ${line}\n`).join('')}`;
+}
