@@ -123,5 +123,12 @@ export function connectionError(error: unknown, what: string, signal: AbortSigna
       hint: 'If your network has its own certificate authority, point NODE_EXTRA_CA_CERTS at its certificate file.',
       cause: error,
     });
+  if (cause?.message === 'bad port')
+    return new LayerwrightError(`${what}: Node's fetch refuses this port`, {
+      code: 'PORT_REFUSED',
+      exit: EXIT.usage,
+      hint: 'Let it listen on another one: these ports belong to other protocols (https://fetch.spec.whatwg.org/#port-blocking).',
+      cause: error,
+    });
   return error as Error;
 }

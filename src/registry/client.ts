@@ -132,7 +132,10 @@ export function registryClient(
     }
     if (!response.ok)
       throw await registryError(response, domain, scope.split(':')[1] ?? '', host.clock.now());
-    const answer = (await response.json()) as { token?: string; access_token?: string };
+    const answer = jsonOf(await response.text(), `token server of ${domain}`) as {
+      token?: string;
+      access_token?: string;
+    };
     return `Bearer ${answer.token ?? answer.access_token ?? ''}`;
   };
 
@@ -148,7 +151,7 @@ export function registryClient(
       return {
         digest: response.headers.get('docker-content-digest') ?? '',
         mediaType: response.headers.get('content-type')?.split(';')[0] ?? '',
-        content: JSON.parse(text) as unknown,
+        content: parseManifest(text, `${domain}/${repository}`),
       };
     },
     async blob(repository, digest) {
@@ -197,6 +200,32 @@ export function registryClient(
       }
     },
   };
+}
+
+function parseManifest(text: string, place: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new LayerwrightError(`${place}: the registry answers with something that is no manifest`, {
+      code: 'REGISTRY_ANSWER',
+      exit: EXIT.failed,
+      hint: 'Something before the registry may have answered in its place, e.g. the login page of a proxy.',
+    });
+  }
+}
+
+/** A proxy's log-in page comes with status 200 too. */
+function jsonOf(text: string, place: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new LayerwrightError(`${place}: the answer is no JSON`, {
+      code: 'REGISTRY_ANSWER',
+      exit: EXIT.failed,
+      hint: 'Something before the registry may have answered: check the proxy settings of this machine.',
+      cause: error,
+    });
+  }
 }
 
 function pushScope(repository: string): string {
