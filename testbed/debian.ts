@@ -23,6 +23,13 @@ export const MMDEBSTRAP: DebianProgram = {
   purpose: 'the base images are made with mmdebstrap',
 };
 
+/** What the Docker Engine puts into a container as its first process (`docker run --init`). */
+export const TINI: DebianProgram = {
+  program: 'tini-static',
+  packages: ['tini'],
+  purpose: 'the Docker Engine starts containers with tini',
+};
+
 /** The browser that looks at the pages we make, with a font to write them in. */
 export const CHROMIUM: DebianProgram = {
   program: 'chromium',

@@ -5,6 +5,7 @@ import { EXIT, LayerwrightError, usageError } from '../src/errors.ts';
 import { findOnPath } from '../src/host/files.ts';
 import type { Host } from '../src/host/host.ts';
 import type { Steps } from '../src/host/steps.ts';
+import { ensureProgram, TINI } from './debian.ts';
 import { keepGoPart, keepPart, ownFile } from './kept.ts';
 
 /** Docker Engine 29's development line; its modules are versioned apart from the product. */
@@ -14,6 +15,8 @@ const CLI_VERSION = '29.8.2';
 export interface DockerPrograms {
   readonly dockerd: string;
   readonly containerd: string;
+  /** The first process of a container that asks for one. */
+  readonly init: string;
   /** Directories with all that containerd starts: its shim, and runc. */
   readonly path: readonly string[];
 }
@@ -33,6 +36,7 @@ export async function provisionDocker(host: Host, steps: Steps): Promise<DockerP
   return {
     dockerd: join(bin, 'dockerd'),
     containerd: join(bin, 'containerd'),
+    init: await ensureProgram(host, steps, TINI),
     path: [bin, dirname(runc.path)],
   };
 }

@@ -88,6 +88,7 @@ async function startDockerd(bed: Bed, programs: DockerPrograms, address: string)
       ...['--data-root', inBed(bed, 'docker', 'data'), '--pidfile', inBed(bed, 'docker', 'dockerd.pid')],
       // It keeps sockets there, whose paths must be short.
       ...['--exec-root', join(bed.state.value.socketDirectory, 'exec')],
+      ...['--init-path', programs.init],
       ...['--iptables=false', '--ip6tables=false', '--bridge=none', '--userland-proxy=false'],
       ...[open, withLogin].flatMap((registry) => (registry ? ['--insecure-registry', registry] : [])),
       ...(open ? ['--registry-mirror', `http://${open}`] : []),

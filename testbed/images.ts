@@ -15,6 +15,7 @@ import type { TestbedTools } from './tools.ts';
 /** Targets of `images/Dockerfile`, and the names under which Docker Hub has such an image. */
 const IMAGES = [
   { target: 'frontend', repository: 'docker/dockerfile', tags: ['1', '1.4', '1.7', 'latest'] },
+  { target: 'buildkit', repository: 'moby/buildkit', tags: ['buildx-stable-1'] },
   { target: 'debian', repository: 'library/debian', tags: ['bookworm-slim', 'bookworm', '12-slim'] },
   {
     target: 'python',
@@ -68,6 +69,8 @@ async function makeImages(bed: Bed, tools: TestbedTools, inputs: RootfsInputs, i
   for (const name of ['Dockerfile', 'pip.conf'])
     await copyFile(ownFile(`images/${name}`), join(context, name));
   await copyFile(frontend, join(context, 'dockerfile-frontend'));
+  const { buildkitd, buildctl } = tools.buildkit;
+  for (const { name, path } of [buildkitd, buildctl]) await copyFile(path, join(context, name));
   try {
     const { address } = await startBuilder(bed, tools, 'provision');
     for (const { target } of IMAGES)

@@ -3,7 +3,7 @@ import { type Builder, chooseBuilder } from '../engine/builder.ts';
 import type { Host } from '../host/host.ts';
 import { parseReference } from '../image/reference.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
-import { registryClient } from '../registry/client.ts';
+import { isLoopback, registryClient } from '../registry/client.ts';
 import { stepsFor } from '../report/steps.ts';
 import type { BuildRequest } from './build-options.ts';
 
@@ -22,7 +22,11 @@ export interface Prepared {
 export async function prepare(host: Host, request: BuildRequest, plan: BuildPlan): Promise<Prepared> {
   const [builder, looks, pushes] = await Promise.allSettled([
     timed(host, () =>
-      chooseBuilder(host, stepsFor(host), { name: request.builder, beyondDocker: needsMoreThanDocker(plan) }),
+      chooseBuilder(host, stepsFor(host), {
+        name: request.builder,
+        beyondDocker: needsMoreThanDocker(plan),
+        loopback: usesLoopback(plan),
+      }),
     ),
     timed(host, () =>
       Promise.all(cacheReferences(plan).map((reference) => lookAtLayerCache(host, reference))),
@@ -61,6 +65,11 @@ function targetRepositories(plan: BuildPlan): readonly [domain: string, path: st
       references.map(({ domain, path }) => [`${domain}/${path}`, [domain, path] as [string, string]]),
     ).values(),
   ];
+}
+
+function usesLoopback(plan: BuildPlan): boolean {
+  const pushed = targetRepositories(plan).map(([domain]) => domain);
+  return [...pushed, ...cacheReferences(plan).map((one) => parseReference(one).domain)].some(isLoopback);
 }
 
 /** Docker's own builder exports no registry cache, makes no zstd layers and builds for one platform. */

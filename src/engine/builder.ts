@@ -26,6 +26,8 @@ export interface BuilderNeeds {
   readonly name: string | undefined;
   /** Cache export to a registry, several platforms or OCI output: more than Docker's own builder can do. */
   readonly beyondDocker: boolean;
+  /** A registry on this machine's own loopback, which a container with a network of its own does not reach. */
+  readonly loopback: boolean;
 }
 
 /** What `buildx inspect` says of a builder. */
@@ -63,7 +65,7 @@ export async function chooseBuilder(host: Host, steps: Steps, needs: BuilderNeed
   if (current && isReady(current) && (current.driver !== 'docker' || !needs.beyondDocker))
     return usable(current, 'current');
   if (current?.driver === 'docker' && current.error === undefined)
-    return await dockerContainerBuilder(host, steps, command, usable);
+    return await dockerContainerBuilder(host, steps, command, needs.loopback, usable);
   return await ownBuilder(host, steps, command);
 }
 
@@ -95,16 +97,19 @@ async function dockerContainerBuilder(
   host: Host,
   steps: Steps,
   command: readonly string[],
+  loopback: boolean,
   usable: (state: BuilderState, origin: Builder['origin']) => Builder,
 ): Promise<Builder> {
-  const there = await inspectBuilder(host, command, OWN_BUILDER);
+  const name = loopback ? `${OWN_BUILDER}-host` : OWN_BUILDER;
+  const there = await inspectBuilder(host, command, name);
   if (there && isReady(there) && there.driver === 'docker-container') return usable(there, 'current');
+  const network = loopback ? ['--driver-opt', 'network=host'] : [];
   await steps.step('Making a docker-container builder', () =>
-    buildxOk(host, command, ['create', '--name', OWN_BUILDER, '--driver', 'docker-container'], host.env),
+    buildxOk(host, command, ['create', '--name', name, '--driver', 'docker-container', ...network], host.env),
   );
   return usable(
     {
-      name: OWN_BUILDER,
+      name,
       driver: 'docker-container',
       endpoint: undefined,
       status: undefined,
