@@ -75,22 +75,40 @@ export function buildxArguments(call: BuildxCall): readonly string[] {
   ];
 }
 
+type EntryFlag = '--cache-from' | '--cache-to' | '--output';
+
+/**
+ * All that one `--cache-from`, `--cache-to` or `--output` says: nothing if it is empty (a CI variable that is not set),
+ * several caches for `--cache-from ref,ref`, else one entry.
+ *
+ * @throws LayerwrightError `FLAG_INVALID` (2)
+ */
+export function parseEntries(flag: EntryFlag, value: string): readonly Readonly<Record<string, string>>[] {
+  if (value === '') return [];
+  const entries = readEntries(flag, value);
+  if (flag !== '--output' && entries.some(({ type, ref }) => type === 'registry' && !ref))
+    throw usageError('FLAG_INVALID', `${flag} "${value}" names no repository`, 'Add ref=REGISTRY/NAME:TAG.');
+  return entries;
+}
+
+function readEntries(flag: EntryFlag, value: string): readonly Readonly<Record<string, string>>[] {
+  if (flag !== '--output' && !value.includes('='))
+    return csvFields(flag, value).map((ref) => ({ type: 'registry', ref }));
+  return [parseEntry(flag, value)];
+}
+
 /**
  * A `--cache-from`, `--cache-to` or `--output` value as key and value, after buildx's rules: comma-separated fields
  * (CSV quoting), and short forms (`--cache-from ref`, `--output dir`, `--output -`).
  *
  * @throws LayerwrightError `FLAG_INVALID` (2)
  */
-export function parseEntry(
-  flag: '--cache-from' | '--cache-to' | '--output',
-  value: string,
-): Readonly<Record<string, string>> {
+export function parseEntry(flag: EntryFlag, value: string): Readonly<Record<string, string>> {
   const fields = csvFields(flag, value);
   const only = fields.length === 1 ? (fields[0] as string) : undefined;
-  if (only !== undefined && !only.includes('=')) {
-    if (flag !== '--output') return { type: 'registry', ref: only };
+  if (only !== undefined && flag === '--output' && !only.startsWith('type='))
     return only === '-' ? { type: 'tar', dest: '-' } : { type: 'local', dest: only };
-  }
+  if (only !== undefined && !only.includes('=')) return { type: 'registry', ref: only };
   const entry: Record<string, string> = {};
   for (const field of fields) {
     const equals = field.indexOf('=');

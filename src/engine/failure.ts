@@ -17,8 +17,8 @@ interface Kind {
   /** Whether the same build may succeed a moment later. */
   readonly temporary?: boolean;
   readonly pattern: RegExp;
-  /** What to do next; gets the match and the whole text. */
-  readonly hint?: (match: RegExpExecArray, text: string) => string | undefined;
+  /** What to do next; gets the match, the whole text and the failed step's name. */
+  readonly hint?: (match: RegExpExecArray, text: string, step: string) => string | undefined;
 }
 
 /**
@@ -49,7 +49,7 @@ const KINDS: readonly Kind[] = [
     code: 'NO_BUILDER',
     exit: EXIT.usage,
     pattern:
-      /no builder "[^"]*" found|failed to find driver|no valid drivers found|failed to list workers|error while dialing: dial unix|Cannot connect to the Docker daemon|failed to initialize builder|unable to (?:connect|dial)[^\n]*buildkit/i,
+      /no builder "[^"]*" found|failed to find driver|no valid drivers found|failed to list workers|error while dialing: dial unix|Cannot connect to the Docker daemon|failed to connect to the docker API|failed to initialize builder|unable to (?:connect|dial)[^\n]*buildkit/i,
     hint: () =>
       'See which builders there are with `docker buildx ls`, or let Layerwright provision one: layerwright engine install.',
   },
@@ -97,7 +97,12 @@ const KINDS: readonly Kind[] = [
     code: 'CONTEXT_FILE_MISSING',
     exit: EXIT.failed,
     pattern: /failed to (?:calculate checksum|compute cache key)[^\n]*: "([^"]+)": not found/,
-    hint: (match) => `${match[1]} is not in the build context, or .dockerignore leaves it out.`,
+    hint(match, _text, step) {
+      const from = /--from=(\S+)/.exec(step)?.[1];
+      return from === undefined
+        ? `${match[1]} is not in the build context, or .dockerignore leaves it out.`
+        : `${match[1]} is not in ${from}: check the path, and what was built there.`;
+    },
   },
   {
     code: 'IMAGE_UNKNOWN',
@@ -115,7 +120,7 @@ export function classifyFailure(facts: FailureFacts): LayerwrightError {
     // A step's own output decides only whether the disk was full: any other word in it is the user's program speaking.
     const match = kind.pattern.exec(text) ?? (kind.code === 'DISK_FULL' ? kind.pattern.exec(log) : null);
     if (!match) continue;
-    const hint = kind.hint?.(match, text);
+    const hint = kind.hint?.(match, text, facts.step ?? '');
     return new LayerwrightError(messageOf(text, facts.step), {
       code: kind.code,
       exit: kind.exit,

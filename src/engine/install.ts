@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { usageError } from '../errors.ts';
+import { LayerwrightError, usageError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Steps } from '../host/steps.ts';
 import {
@@ -19,7 +19,7 @@ import { ensureRuntime } from './runc.ts';
 
 /**
  * Makes sure that there is something to build with. A Docker whose daemon answers is enough; elsewhere buildx
- * and a BuildKit of our own. uv comes along.
+ * and a BuildKit of our own. uv comes along where it can be had: no build needs it yet.
  *
  * One tool after the other: the Go builds share a compile cache and would otherwise do the same work twice.
  */
@@ -28,8 +28,12 @@ export async function installEngine(host: Host, steps: Steps): Promise<Engine> {
   const buildx = await ensureBuildx(host, steps);
   const complete = docker !== undefined && buildx.from === 'docker';
   const buildkit = complete ? undefined : await ensureBuildkit(host, steps);
-  const uv = await ensureUv(host, steps);
-  return { ...(docker && { docker }), buildx, ...(buildkit && { buildkit }), uv };
+  const uv = await ensureUv(host, steps).catch((error: unknown) => {
+    if (!(error instanceof LayerwrightError) || error.code !== 'ENGINE_UNAVAILABLE') throw error;
+    steps.note(error.message);
+    return undefined;
+  });
+  return { ...(docker && { docker }), buildx, ...(buildkit && { buildkit }), ...(uv && { uv }) };
 }
 
 /** buildx, provisioned if it is not there. */

@@ -31,9 +31,9 @@ const SURROUNDING =
 /** Names that BuildKit v0.12 to v0.34 and buildx v0.12 to v0.38 give to steps outside of the Dockerfile. */
 const KINDS: readonly (readonly [RegExp, StepKind])[] = [
   [/^importing cache manifest from /, 'cache-import'],
-  [/^exporting cache to /, 'cache-export'],
+  [/^exporting (?:cache to |to GitHub Actions Cache)/, 'cache-export'],
   [/^(?:exporting to|importing to docker|sending tarball|pushing |merging manifest list|copying )/, 'export'],
-  [/^(?:resolve image config for|docker-image:\/\/|resolving provenance)/, 'load'],
+  [/^(?:resolve image config for|docker-image:\/\/)/, 'load'],
 ];
 
 /** Takes the name of a BuildKit vertex apart. A name of no known form is `other`, with itself as title. */

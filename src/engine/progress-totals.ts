@@ -86,7 +86,7 @@ export function cacheExportsOf(state: BuildState): readonly CacheExport[] {
   return state.steps
     .filter((step) => step.kind === 'cache-export' && step.spans.length > 0)
     .map((step) => {
-      const kind = step.title.replace(/^exporting cache to /, '');
+      const kind = step.title.replace(/^exporting (?:cache )?to /, '');
       if (step.status === 'done') return { kind, outcome: 'written' };
       return { kind, outcome: 'failed', detail: step.error ?? 'not finished' };
     });

@@ -34,7 +34,7 @@ export interface Step extends StepName {
   readonly vertexes: readonly string[];
   /** When it ran, not overlapping, in order. More than one: BuildKit comes back to a step. */
   readonly spans: readonly Span[];
-  /** Our own monotonic clock when it last began to run. */
+  /** Our own monotonic clock when the span that still lasts began. */
   readonly runningSinceMs: number | undefined;
   readonly transfers: ReadonlyMap<string, Transfer>;
   readonly log: StepLog;
@@ -275,7 +275,8 @@ function updateVertex(step: OpenStep, digest: string, message: VertexMessage): v
   if (message.started === undefined && message.error === undefined) return;
   const span = spanOf(message);
   if (span && message.started !== undefined) vertex.spans.set(message.started, span);
-  vertex.cached = message.cached === true;
+  // A cached result that is pulled later on comes again, without its inputs; one that is made after all comes with them.
+  vertex.cached = message.cached === true || (vertex.cached && message.inputs === undefined);
   vertex.error = message.error || undefined;
 }
 
@@ -297,7 +298,13 @@ function refresh(step: OpenStep, nowMs: number): void {
   step.inputs = [...new Set(members.flatMap((vertex) => vertex.inputs))];
   step.status = statusOf(step, isRunning, isComplete);
   if (!isRunning) step.runningSinceMs = undefined;
-  else step.runningSinceMs ??= nowMs;
+  else step.runningSinceMs ??= nowMs - ranBefore(step.spans, spans);
+}
+
+/** Milliseconds between the start of the span that lasts and the latest start in it, of which we hear just now. */
+function ranBefore(merged: readonly Span[], spans: readonly Span[]): number {
+  const starts = spans.filter((span) => span.end === undefined).map((span) => span.start);
+  return Math.max(...starts) - (merged.at(-1) as Span).start;
 }
 
 function statusOf(step: OpenStep, isRunning: boolean, isComplete: boolean): StepStatus {

@@ -37,6 +37,8 @@ export async function solve(
   call: Omit<BuildxCall, 'metadataFile' | 'builder'>,
   listener: SolveListener,
 ): Promise<BuildMetadata> {
+  // A Dockerfile or context on standard input goes straight to buildx, and there is no second time.
+  const input = call.context === '-' || call.file === '-' ? ({ input: 'inherit' } as const) : undefined;
   await using directory = await temporaryDirectory();
   const metadataFile = join(directory.path, 'metadata.json');
   const args = buildxArguments({ ...call, metadataFile, builder: builder.name });
@@ -47,8 +49,8 @@ export async function solve(
         cwd: host.cwd,
         // Attestations are asked for by flags only: a default of buildx must not turn an image into an index.
         env: { ...builder.env, BUILDX_NO_DEFAULT_ATTESTATIONS: '1', BUILDX_METADATA_WARNINGS: '0' },
-        // A Dockerfile or context on standard input goes straight to buildx; so does an archive that it writes to standard output.
-        ...(call.context === '-' || call.file === '-' ? { input: 'inherit' as const } : {}),
+        ...input,
+        // An archive that it writes to standard output goes there untouched.
         inheritStdout: true,
         onStderr: listener.line,
         signal: host.signal,
@@ -56,7 +58,7 @@ export async function solve(
       if (result.exitCode !== 0) throw classifyFailure(listener.failure());
     },
     host.signal,
-    SOLVE_RETRY,
+    input ? { ...SOLVE_RETRY, retries: 0 } : SOLVE_RETRY,
     listener.retry,
   );
   return JSON.parse(await readFile(metadataFile, 'utf8')) as BuildMetadata;

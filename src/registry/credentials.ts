@@ -27,9 +27,10 @@ interface DockerConfig {
  * @throws LayerwrightError `DOCKER_CONFIG_INVALID` (2)
  */
 export async function findCredentials(host: Host, registry: string): Promise<Credentials | undefined> {
-  const path = join(host.env.DOCKER_CONFIG ?? join(host.env.HOME ?? homedir(), '.docker'), 'config.json');
+  const path = join(host.env.DOCKER_CONFIG || join(host.env.HOME || homedir(), '.docker'), 'config.json');
   const text = await readTextIfThere(path);
-  if (text === undefined) return undefined;
+  // Docker takes an empty file for an empty configuration.
+  if (text === undefined || text.trim() === '') return undefined;
   let config: DockerConfig;
   try {
     config = JSON.parse(text) as DockerConfig;
@@ -90,15 +91,23 @@ async function askHelper(host: Host, helper: string, key: string): Promise<Crede
     signal: host.signal,
     timeoutMs: 30_000,
   });
-  if (result.exitCode !== 0) {
-    if (/credentials not found/i.test(result.stdout + result.stderr)) return undefined;
-    throw usageError(
+  const failed = (why: string) =>
+    usageError(
       'CREDENTIAL_HELPER_FAILED',
-      `docker-credential-${helper} failed for ${key} (exit ${result.exitCode})`,
+      `docker-credential-${helper} failed for ${key} (${why})`,
       'Run the helper by hand to see why, or log in again.',
     );
+  if (result.exitCode !== 0) {
+    if (/credentials not found/i.test(result.stdout + result.stderr)) return undefined;
+    throw failed(`exit ${result.exitCode}`);
   }
-  const answer = JSON.parse(result.stdout) as { Username?: string; Secret?: string };
+  let answer: { Username?: string; Secret?: string };
+  try {
+    answer = JSON.parse(result.stdout) as typeof answer;
+  } catch {
+    // The answer itself is never shown: it may hold the secret.
+    throw failed('its answer is no JSON');
+  }
   if (!answer.Secret) return undefined;
   if (answer.Username === '<token>') return { kind: 'refresh', token: answer.Secret };
   return { kind: 'basic', username: answer.Username ?? '', password: answer.Secret };

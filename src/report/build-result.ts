@@ -1,3 +1,4 @@
+import { csvFields } from '../engine/csv.ts';
 import type { BuildOutcome, BuildState } from '../engine/progress.ts';
 import { cacheExportsOf, cacheImportsOf, totalsOf } from '../engine/progress-totals.ts';
 import { groupElapsedMs, stagesOf } from './groups.ts';
@@ -99,6 +100,7 @@ export interface BuildResultParts {
     readonly reference: string;
     readonly outcome: 'hit' | 'miss' | 'unreadable';
     readonly detail: string | undefined;
+    readonly foreign?: boolean;
   }[];
   /** buildx's metadata file; empty if the build failed. */
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -168,15 +170,16 @@ function secondsOf(parts: BuildResultParts, ms: ReturnType<typeof totalsOf>['ms'
   };
 }
 
-/** BuildKit's own word on a cache counts more than our look at it: it is the one that reads it. */
+/** BuildKit's own word on a cache counts more than our look at it, since it reads it; but not of what is no cache. */
 function cachesRead({ plan, looks, state }: BuildResultParts): readonly CacheRead[] {
   const imports = cacheImportsOf(state);
   return plan.cacheFrom.map(({ spec, reference }) => {
-    const ref = reference ?? spec;
+    const ref = reference ?? withoutSecrets(spec);
     const imported = imports.find((one) => one.ref === ref);
     const look = looks.find((one) => one.reference === ref);
-    const found =
-      imported?.outcome === 'hit' ? ({ outcome: 'hit', detail: look?.detail } as const) : (imported ?? look);
+    if (imported?.outcome === 'hit' && !look?.foreign)
+      return { ref, outcome: 'hit', detail: (look?.outcome === 'hit' && look.detail) || null };
+    const found = look?.foreign ? look : (imported ?? look);
     return { ref, outcome: found?.outcome ?? 'off', detail: found?.detail ?? null };
   });
 }
@@ -184,7 +187,7 @@ function cachesRead({ plan, looks, state }: BuildResultParts): readonly CacheRea
 function cachesWritten({ plan, state }: BuildResultParts, outcome: BuildOutcome): readonly CacheWritten[] {
   const exports = [...cacheExportsOf(state)];
   return plan.cacheTo.map((spec) => {
-    const ref = /(?:^|,)ref=([^,]+)/.exec(spec)?.[1] ?? spec;
+    const ref = /(?:^|,)ref=([^,]+)/.exec(spec)?.[1] ?? withoutSecrets(spec);
     const kind = /(?:^|,)type=([^,]+)/.exec(spec)?.[1] ?? 'registry';
     // An inline cache is a part of the image: no export of its own.
     if (kind === 'inline') return { ref, outcome: outcome === 'built' ? 'written' : 'off', detail: null };
@@ -194,16 +197,31 @@ function cachesWritten({ plan, state }: BuildResultParts, outcome: BuildOutcome)
   });
 }
 
-/** BuildKit says `exporting cache to client directory` for buildx's `type=local`, and names other types in its own words. */
+/** What BuildKit calls a cache type of buildx's, where that is not its name: `exporting cache to client directory`. */
+const CACHE_WORDS: Readonly<Record<string, string>> = {
+  local: 'client directory',
+  gha: 'github actions',
+  azblob: 'azure blob',
+};
+
 function matchesKind(words: string, kind: string): boolean {
-  if (kind === 'local') return /client|directory/.test(words);
-  return words.toLowerCase().includes(kind) || (kind === 'gha' && /github/i.test(words));
+  return words.toLowerCase().includes(CACHE_WORDS[kind] ?? kind);
+}
+
+/** A cache without a reference (`type=s3,...`) as the user gave it, but for its keys and tokens. */
+function withoutSecrets(spec: string): string {
+  return csvFields('--cache-to', spec)
+    .filter((field) => !/^[^=]*(?:key|token|secret)[^=]*=/i.test(field))
+    .join(',');
 }
 
 function imageOf({ plan, metadata, compressedBytes }: BuildResultParts): ImageResult | null {
   const digest = metadata['containerimage.digest'];
   if (typeof digest !== 'string') return null;
-  return { digest, references: plan.tags, compressedBytes: compressedBytes ?? null };
+  // Without a tag, an `--output type=image,name=...` may have named it.
+  const named = String(metadata['image.name'] ?? '').split(',');
+  const references = plan.tags.length > 0 ? plan.tags : named.filter(Boolean);
+  return { digest, references, compressedBytes: compressedBytes ?? null };
 }
 
 function warningsOf(state: BuildState): readonly ResultWarning[] {
@@ -223,7 +241,7 @@ function cacheWarnings(cache: BuildResult['cache']): readonly ResultWarning[] {
     ...cache.from
       .filter((one) => one.outcome === 'unreadable')
       .map((one) =>
-        plainWarning(`the cache ${one.ref} could not be read, so its layers were built again`, one.detail),
+        plainWarning(`the cache ${one.ref} could not be read, so nothing came from it`, one.detail),
       ),
     ...cache.to
       .filter((one) => one.outcome === 'failed')

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { LayerwrightError } from '../errors.ts';
+import { EXIT, LayerwrightError } from '../errors.ts';
 
 /** An error as a person reads it: what, the program's own words, what next. An unknown error keeps its stack: it is our bug. */
 export function renderError(error: unknown, style: { colour: boolean }): string {
@@ -15,4 +15,35 @@ export function renderError(error: unknown, style: { colour: boolean }): string 
     ...(error.hint === undefined ? [] : [`${paint('cyan', 'hint:')} ${error.hint}`]),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** What `--json` prints in place of a result; described in docs/reference/errors.md. */
+export interface ErrorRecord {
+  readonly schemaVersion: 1;
+  readonly outcome: 'failed' | 'interrupted';
+  readonly error: {
+    /** Stable; `BUG` if the error is ours. */
+    readonly code: string;
+    readonly message: string;
+    readonly hint?: string;
+    /** Whether the same call may succeed later. */
+    readonly temporary: boolean;
+  };
+}
+
+/** An error for programs. Those of the argument parser have the code `FLAG_INVALID`. */
+export function errorRecord(error: unknown): ErrorRecord {
+  const known = error instanceof LayerwrightError ? error : undefined;
+  const isOfParser = error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    schemaVersion: 1,
+    outcome: known?.exit === EXIT.interrupted ? 'interrupted' : 'failed',
+    error: {
+      code: isOfParser ? 'FLAG_INVALID' : (known?.code ?? 'BUG'),
+      message: message.replace(/^error: /, ''),
+      ...(known?.hint !== undefined && { hint: known.hint }),
+      temporary: known?.temporary ?? false,
+    },
+  };
 }

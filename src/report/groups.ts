@@ -42,9 +42,13 @@ export function stagesOf(state: BuildState): readonly StepGroup[] {
 
 /** Milliseconds during which any step of the group ran. */
 export function groupElapsedMs(group: StepGroup, nowMs: number): number {
-  const over = unionOf(group.steps.flatMap((step) => step.spans.filter((span) => span.end !== undefined)));
-  const running = group.steps.flatMap((step) => step.runningSinceMs ?? []).map((since) => nowMs - since);
-  return over.reduce((ms, span) => ms + lengthOf(span), 0) + Math.max(0, ...running);
+  // What still runs is laid on the builder's clock too, so that what ran beside it is not counted twice.
+  const untilNow = (step: Step, { start, end }: Span) => ({
+    start,
+    end: end ?? start + Math.max(0, nowMs - (step.runningSinceMs ?? nowMs)),
+  });
+  const spans = unionOf(group.steps.flatMap((step) => step.spans.map((span) => untilNow(step, span))));
+  return spans.reduce((ms, span) => ms + lengthOf(span), 0);
 }
 
 /** The short name of a step in its group: `dependencies 2/4`, `load`. */
@@ -59,7 +63,7 @@ export function placeOf(step: Step): string {
 /** What a step does, in the words of the Dockerfile; digests shortened. */
 export function titleOf(step: Step): string {
   return step.title
-    .replace(/^(?:importing cache manifest from|exporting cache to) /, '')
+    .replace(/^(?:importing cache manifest from |exporting cache to |exporting to (?=GitHub ))/, '')
     .replace(/@sha256:[0-9a-f]{64}/g, '');
 }
 

@@ -20,6 +20,8 @@ interface Detail {
   /** Groups that are over, and groups that wait, each in a line of its own; otherwise counted in one. */
   readonly showsDoneGroups: boolean;
   readonly showsWaitingGroups: boolean;
+  /** What is said of what has not begun; nothing begins any more once the build is over. */
+  readonly waitingWord: 'waiting' | 'not run';
 }
 
 const FULL: Detail = {
@@ -28,6 +30,15 @@ const FULL: Detail = {
   showsWaitingSteps: true,
   showsDoneGroups: true,
   showsWaitingGroups: true,
+  waitingWord: 'waiting',
+};
+const SHORTEST: Detail = {
+  ...FULL,
+  logLines: 0,
+  showsDoneSteps: false,
+  showsWaitingSteps: false,
+  showsDoneGroups: false,
+  showsWaitingGroups: false,
 };
 const DETAILS: readonly Detail[] = [
   FULL,
@@ -35,23 +46,17 @@ const DETAILS: readonly Detail[] = [
   { ...FULL, showsWaitingSteps: false, showsDoneSteps: false },
   { ...FULL, showsWaitingSteps: false, showsDoneSteps: false, logLines: 2, showsWaitingGroups: false },
   { ...FULL, showsWaitingSteps: false, showsDoneSteps: false, logLines: 1, showsWaitingGroups: false },
-  {
-    logLines: 1,
-    showsWaitingSteps: false,
-    showsDoneSteps: false,
-    showsDoneGroups: false,
-    showsWaitingGroups: false,
-  },
-  {
-    logLines: 0,
-    showsWaitingSteps: false,
-    showsDoneSteps: false,
-    showsDoneGroups: false,
-    showsWaitingGroups: false,
-  },
+  { ...SHORTEST, logLines: 1 },
+  SHORTEST,
 ];
 /** The listing that stays: stages in one line each, with a failed step below its stage. */
-const FINAL: Detail = { ...FULL, logLines: 0, showsDoneSteps: false, showsWaitingSteps: false };
+const FINAL: Detail = {
+  ...FULL,
+  logLines: 0,
+  showsDoneSteps: false,
+  showsWaitingSteps: false,
+  waitingWord: 'not run',
+};
 
 const SYMBOLS: Record<StepStatus, string> = {
   waiting: '·',
@@ -61,8 +66,7 @@ const SYMBOLS: Record<StepStatus, string> = {
   error: '✗',
   cancelled: '-',
 };
-const WORDS: Record<StepStatus, string> = {
-  waiting: 'waiting',
+const WORDS: Record<Exclude<StepStatus, 'waiting'>, string> = {
   running: '',
   cached: 'CACHED',
   done: '',
@@ -94,18 +98,22 @@ function linesOf(
 ): readonly string[] {
   const labelWidth = Math.min(24, Math.max(12, ...groups.map((group) => group.label.length)));
   const isOver = (group: StepGroup) => group.status === 'done' || group.status === 'cached';
-  const hiddenDone = detail.showsDoneGroups ? [] : groups.filter(isOver);
-  const hiddenWaiting = detail.showsWaitingGroups
-    ? []
-    : groups.filter((group) => group.status === 'waiting' && !hasBegun(group));
+  // One line for a single part saves nothing.
+  const hiddenIf = (isHidden: boolean, found: readonly StepGroup[]) =>
+    isHidden && found.length > 1 ? found : [];
+  const hiddenDone = hiddenIf(!detail.showsDoneGroups, groups.filter(isOver));
+  const hiddenWaiting = hiddenIf(
+    !detail.showsWaitingGroups,
+    groups.filter((group) => group.status === 'waiting' && !hasBegun(group)),
+  );
   const hidden = new Set([...hiddenDone, ...hiddenWaiting]);
   const lines: string[] = [];
   if (hiddenDone.length > 0)
-    lines.push(style.paint('dim', `${SYMBOLS.done} ${hiddenDone.length} parts are done`));
+    lines.push(style.paint('dim', `${SYMBOLS.done} ${hiddenDone.length} parts done`));
   for (const group of groups)
     if (!hidden.has(group)) lines.push(...groupLines(group, nowMs, labelWidth, detail, style));
   if (hiddenWaiting.length > 0)
-    lines.push(style.paint('dim', `${SYMBOLS.waiting} ${hiddenWaiting.length} more parts wait`));
+    lines.push(style.paint('dim', `${SYMBOLS.waiting} ${hiddenWaiting.length} parts waiting`));
   return lines;
 }
 
@@ -123,7 +131,7 @@ function groupLines(
       label: group.label,
       labelWidth,
       text: groupText(group),
-      word: isHarmless(group) ? '' : WORDS[status],
+      word: isHarmless(group) ? '' : wordOf(status, detail),
       elapsed: hasBegun(group) ? groupElapsedMs(group, nowMs) : undefined,
     },
     style,
@@ -148,7 +156,7 @@ function stepLines(
       labelWidth: 5,
       indent: 2,
       text: [titleOf(step), movedText(step)].filter(Boolean),
-      word: WORDS[step.status],
+      word: wordOf(step.status, detail),
       elapsed: step.spans.length > 0 ? elapsedMs(step, nowMs) : undefined,
     },
     style,
@@ -187,6 +195,10 @@ function row(what: Row, style: FrameStyle): string {
   const name = what.indent === undefined ? paint('bold', label) : label;
   const end = what.status === 'error' ? paint('red', right) : right;
   return `${indent}${symbolOf(what.status, paint)} ${name} ${text}  ${end}`.trimEnd();
+}
+
+function wordOf(status: StepStatus, detail: Detail): string {
+  return status === 'waiting' ? detail.waitingWord : WORDS[status];
 }
 
 function symbolOf(status: StepStatus, paint: Paint): string {
@@ -234,7 +246,7 @@ function exportText(step: Step): string {
   );
   const part =
     step.status === 'running'
-      ? parts.at(-1)?.id.replace(/(?:@?sha256:[0-9a-f]{8})[0-9a-f]{56}/, '$1')
+      ? parts.at(-1)?.id.replace(/(@?sha256:[0-9a-f]{8})[0-9a-f]{56}/, '$1')
       : undefined;
   const layers = [...step.transfers.keys()].filter((id) => id.startsWith('writing layer ')).length;
   const title =

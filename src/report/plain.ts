@@ -1,11 +1,16 @@
-import { type BuildState, elapsedMs, type Step } from '../engine/progress.ts';
+import { type BuildState, elapsedMs, failedStep, type Step } from '../engine/progress.ts';
 import { bytesOf } from '../engine/progress-totals.ts';
 import { formatSeconds, formatTransfer } from './format.ts';
-import { isCacheMissing, placeOf, reasonOf, titleOf } from './groups.ts';
+import { groupsOf, isCacheMissing, placeOf, reasonOf, titleOf } from './groups.ts';
 import type { ProgressView, ViewHost } from './view.ts';
 
 /** A step that is over sooner gets one line, not one for its start and one for its end. */
 const ANNOUNCE_MS = 300;
+/**
+ * BuildKit comes back to a step within milliseconds, for a base image once for each layer: its end is told when it has
+ * been over so long.
+ */
+const SETTLE_MS = 300;
 /** Steps that run side by side take turns: one that prints holds the floor so long, or until so many lines wait. */
 const TURN_MS = 3_000;
 const MAX_PENDING = 200;
@@ -13,11 +18,18 @@ const MAX_PENDING = 200;
 const HEARTBEAT_MS = 30_000;
 const TICK_MS = 250;
 
+/** How a step ended: also milliseconds that it has run, and bytes of its base image. */
+interface Ending {
+  readonly status: Step['status'];
+  readonly ran: number;
+  readonly pulled: number;
+}
+
 /** What was told of one step. */
 interface Told {
   announced: boolean;
-  /** Milliseconds that the step had run, and bytes of its base image, when its end was told. */
-  ended: { readonly ran: number; readonly pulled: number } | undefined;
+  overSinceMs: number | undefined;
+  ended: Ending | undefined;
   readonly pending: string[];
 }
 
@@ -35,7 +47,12 @@ export function plainView(host: ViewHost): ProgressView {
     saidMs = clock.monotonicMs();
   };
   const toldOf = (step: Step): Told => {
-    const known = told.get(step.key) ?? { announced: false, ended: undefined, pending: [] };
+    const known = told.get(step.key) ?? {
+      announced: false,
+      overSinceMs: undefined,
+      ended: undefined,
+      pending: [],
+    };
     told.set(step.key, known);
     return known;
   };
@@ -50,40 +67,61 @@ export function plainView(host: ViewHost): ProgressView {
     announce(step);
     for (const line of known.pending.splice(0)) say(`[${placeOf(step)}] | ${line}`);
   };
-  const finishStep = (step: Step) => {
+  const endingOf = (step: Step): Ending => ({
+    status: step.status,
+    ran: elapsedMs(step, clock.monotonicMs()),
+    pulled: step.kind === 'base' ? bytesOf(step).current : 0,
+  });
+  const tellEnd = (step: Step) => {
     flush(step);
     const known = toldOf(step);
-    const ran = elapsedMs(step, clock.monotonicMs());
-    // BuildKit comes back to steps for an instant: that is no news, unless a base image was pulled meanwhile.
-    const pulled = step.kind === 'base' ? bytesOf(step).current : 0;
-    if (known.ended && ran - known.ended.ran < ANNOUNCE_MS && known.ended.pulled === pulled) return;
-    known.ended = { ran, pulled };
+    const ended = endingOf(step);
+    known.ended = ended;
     const title = known.announced ? '' : `${titleOf(step)}: `;
     const text =
-      step.status === 'cached' ? `CACHED ${titleOf(step)}${moved(step)}` : `${title}${endOf(step, ran)}`;
+      step.status === 'cached'
+        ? `CACHED ${titleOf(step)}${moved(step)}`
+        : `${title}${endOf(step, ended.ran)}`;
     say(`[${placeOf(step)}] ${text}`);
     if (speaker === step.key) speaker = undefined;
+  };
+  /** Tells of the steps that have been over for so long, in the order in which they ended. */
+  const tellEnds = (state: BuildState, settleMs: number) => {
+    const now = clock.monotonicMs();
+    const due = state.steps.filter((step) => {
+      if (step.status === 'waiting' || step.status === 'running') return false;
+      const known = toldOf(step);
+      known.overSinceMs ??= now;
+      return now - known.overSinceMs >= settleMs && isNews(known.ended, endingOf(step));
+    });
+    for (const step of due.length > 1 ? byEnd(state, due) : due) tellEnd(step);
   };
   /** Lets the step whose turn it is print what waits; others wait until it is over, silent or has spoken long enough. */
   const speak = (state: BuildState) => {
     const now = clock.monotonicMs();
     const waiting = state.steps.filter((step) => (told.get(step.key)?.pending.length ?? 0) > 0);
-    for (const step of waiting) if (toldOf(step).pending.length > MAX_PENDING) flush(step);
+    const print = (step: Step) => {
+      // What is over was over before these lines were printed.
+      tellEnds(state, 0);
+      flush(step);
+    };
+    for (const step of waiting) if (toldOf(step).pending.length > MAX_PENDING) print(step);
     const current = waiting.find((step) => step.key === speaker);
-    if (current && (now - turnMs < TURN_MS || waiting.length === 1)) return flush(current);
-    if (current) flush(current);
+    if (current && (now - turnMs < TURN_MS || waiting.length === 1)) return print(current);
+    if (current) print(current);
     if (!current && speaker !== undefined && now - turnMs < TURN_MS) return;
     const next = waiting.find((step) => step.key !== speaker);
     if (!next) return;
     speaker = next.key;
     turnMs = now;
-    flush(next);
+    print(next);
   };
   const tell = (state: BuildState) => {
+    tellEnds(state, failedStep(state) ? 0 : SETTLE_MS);
     for (const step of state.steps) {
-      if (step.status === 'waiting') continue;
-      if (step.status !== 'running') finishStep(step);
-      else if (isAnnounced(step, clock.monotonicMs())) announce(step);
+      if (step.status !== 'running') continue;
+      toldOf(step).overSinceMs = undefined;
+      if (isAnnounced(step, clock.monotonicMs())) announce(step);
     }
     speak(state);
     if (clock.monotonicMs() - saidMs < HEARTBEAT_MS) return;
@@ -110,6 +148,7 @@ export function plainView(host: ViewHost): ProgressView {
     finish(state) {
       clearInterval(timer);
       listen(state);
+      tellEnds(state, 0);
       tell(state);
       for (const step of state.steps) flush(step);
     },
@@ -118,6 +157,20 @@ export function plainView(host: ViewHost): ProgressView {
 
 function isAnnounced(step: Step, nowMs: number): boolean {
   return elapsedMs(step, nowMs) >= ANNOUNCE_MS;
+}
+
+/** BuildKit comes back to steps for an instant: that is no news, unless a base image was pulled meanwhile or it failed. */
+function isNews(before: Ending | undefined, now: Ending): boolean {
+  if (before === undefined) return true;
+  const hasFailed = now.status === 'error' && before.status !== 'error';
+  return hasFailed || now.ran - before.ran >= ANNOUNCE_MS || now.pulled !== before.pulled;
+}
+
+/** Steps in the order of their ends; what ended in the same instant (all that is cached) as the build would run it. */
+function byEnd(state: BuildState, steps: readonly Step[]): readonly Step[] {
+  const endMs = (step: Step) => step.spans.at(-1)?.end ?? 0;
+  const inOrder = groupsOf(state).flatMap((group) => group.steps);
+  return inOrder.filter((step) => steps.includes(step)).sort((a, b) => endMs(a) - endMs(b));
 }
 
 function endOf(step: Step, ranMs: number): string {

@@ -1,7 +1,8 @@
-import { plainSteps, type Steps } from '../host/steps.ts';
+import { plainSteps, type Steps, silentSteps } from '../host/steps.ts';
 import { cut, formatSeconds, painter } from './format.ts';
 import { liveScreen } from './live.ts';
 import type { ViewHost } from './view.ts';
+import type { ProgressMode } from './views.ts';
 
 /** Steps on a terminal: a line with the moving time for each step under way, and one that stays when it ends. */
 export function liveSteps(host: ViewHost): Steps {
@@ -58,9 +59,10 @@ export function liveSteps(host: ViewHost): Steps {
   };
 }
 
-/** Live steps on a terminal, plain ones elsewhere. */
-export function stepsFor(host: ViewHost): Steps {
-  return host.output.live ? liveSteps(host) : plainSteps(host);
+/** How steps are told for each `--progress`: with `quiet` and `rawjson` nothing of ours is between the lines. */
+export function stepsFor(host: ViewHost, mode: ProgressMode = 'auto'): Steps {
+  if (mode === 'quiet' || mode === 'rawjson') return silentSteps;
+  return mode === 'tty' || (mode === 'auto' && host.output.live) ? liveSteps(host) : plainSteps(host);
 }
 
 function since(host: ViewHost, startedMs: number): string {

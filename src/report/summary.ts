@@ -35,7 +35,10 @@ export function summary(result: BuildResult, style: SummaryStyle): string {
   const lines = rows.flatMap(([label, values]) =>
     values.map((value, index) => `  ${paint('dim', (index === 0 ? label : '').padEnd(LABEL_WIDTH))}${value}`),
   );
-  const warnings = result.warnings.map((warning) => `${paint('yellow', 'warning:')} ${warningText(warning)}`);
+  const warnings = result.warnings.flatMap((warning) => [
+    `${paint('yellow', 'warning:')} ${warningText(warning)}`,
+    ...warningReason(warning).map((line) => paint('dim', `  ${line}`)),
+  ]);
   const next = result.next.map((hint) => `${paint('cyan', 'hint:')} ${hint}`);
   return `${[headline(result, paint), ...lines, ...warnings, ...next].join('\n')}\n`;
 }
@@ -108,6 +111,11 @@ function folded(values: readonly string[], width: number): readonly string[] {
     }
   }
   return lines;
+}
+
+/** Why, in the program's own words; the detail of a check only says what its page says too. */
+function warningReason(warning: BuildResult['warnings'][number]): readonly string[] {
+  return warning.file === null && warning.detail !== null ? warning.detail.split('\n') : [];
 }
 
 function warningText(warning: BuildResult['warnings'][number]): string {

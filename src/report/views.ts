@@ -7,7 +7,10 @@ export const views = {
   tty: liveView,
   plain: plainView,
   rawjson: (host: ViewHost): ProgressView => ({
-    update: (_state, line) => host.output.talk(`${line}\n`),
+    // buildx writes warnings and errors as text between its lines of JSON; ours tell of them at the end.
+    update: (_state, line) => {
+      if (line.startsWith('{')) host.output.talk(`${line}\n`);
+    },
     finish: () => {},
   }),
   quiet: (): ProgressView => ({ update: () => {}, finish: () => {} }),

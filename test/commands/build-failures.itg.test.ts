@@ -253,6 +253,12 @@ test('a file that is not in the context, and an image that is not in the registr
   await refused([unknown.path], 1, 'IMAGE_UNKNOWN', /No image .*no\/such:image in that registry/);
 });
 
+test('--load without a Docker', async () => {
+  const gone = { DOCKER_HOST: 'unix:///nowhere.sock' };
+  const result = await layerwright(['build', '--load', '-t', 'tiny:1', tiny.path], { env: gone });
+  assertRefused(result, 2, 'NO_BUILDER', /docker/i);
+});
+
 test('a full disk in the builder', async () => {
   const host = testHost();
   const tools = await ensureBuildkit(host, plainSteps(host));
@@ -297,6 +303,7 @@ test('Ctrl-C in the middle: 130, nothing is left running, and the next build wor
   const result = await building;
   assert.equal(result.exitCode, 130, result.stderr);
   assert.match(result.stderr, /^interrupted$/m);
+  assert.equal((JSON.parse(result.stdout) as { outcome: string }).outcome, 'interrupted');
   for (let tries = 0; (await running()).length > 0 && tries < 100; tries++) await sleep(50);
   assert.deepEqual(await running(), []);
   const again = await built([tiny.path]);

@@ -202,7 +202,7 @@ test('progress: lines for CI, JSON for programs, nothing when quiet; data on sta
   assert.equal(plain.stdout, '');
   const quiet = await build('quiet');
   assert.deepEqual([quiet.exitCode, quiet.stdout, quiet.stderr], [0, '', '']);
-  const raw = await build('rawjson', '-o', join(project.path, 'out'));
+  const raw = await build('rawjson');
   const lines = raw.stderr.trimEnd().split('\n');
   assert.ok(lines.length > 5);
   for (const line of lines) assert.equal(typeof JSON.parse(line), 'object');

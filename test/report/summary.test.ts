@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { summary } from '../../src/report/summary.ts';
+import { PLAN, resultOf } from './support.ts';
+
+const WIDE = { colour: false, columns: 100 };
+const DIGEST = `sha256:${'1'.repeat(64)}`;
+const lines = (result: ReturnType<typeof resultOf>, style = WIDE) => summary(result, style).split('\n');
+
+test('a first build: everything was made, nothing was in the cache, now something is', () => {
+  assert.deepEqual(
+    lines(resultOf('cold', 'built', { compressedBytes: 53_000_000, pushedBytes: 6_000_000 })),
+    [
+      'Built final in 11.2 s (solved, builder testbed)',
+      '  image   127.0.0.1:5000/team/chat:1',
+      `          ${DIGEST}, 53.0 MB compressed`,
+      '  steps   0 cached, 7 executed, of 7 steps',
+      '  bytes   46.6 MB pulled, 6.0 MB pushed, 585 B of context sent',
+      '  cache   127.0.0.1:5000/team/chat:cache: none yet, written',
+      '  time    solve 9.9 s, export 0.4 s, push 0.5 s, cache export 0.5 s',
+      '',
+    ],
+  );
+});
+
+test('the same again: everything was in the cache', () => {
+  const looks = [
+    { reference: '127.0.0.1:5000/team/chat:cache', outcome: 'hit', detail: '12 layers' },
+  ] as const;
+  assert.deepEqual(lines(resultOf('unchanged', 'built', { looks })), [
+    'Built final in 0.2 s (solved, builder testbed)',
+    '  image   127.0.0.1:5000/team/chat:1',
+    `          ${DIGEST}`,
+    '  steps   7 cached, 0 executed, of 7 steps',
+    '  bytes   0 B pulled, 528 B of context sent',
+    '  cache   127.0.0.1:5000/team/chat:cache: found (12 layers), written',
+    '  time    cache export 0.1 s',
+    '',
+  ]);
+});
+
+test('one changed line on another machine: a step that came from the cache and was pulled counts as cached', () => {
+  const said = lines(resultOf('one-line'));
+  assert.deepEqual(said.slice(3, 5), [
+    '  steps   5 cached, 2 executed, of 7 steps',
+    '  bytes   52.5 MB pulled, 591 B of context sent',
+  ]);
+});
+
+test('a narrow terminal folds the times', () => {
+  assert.deepEqual(lines(resultOf('cold'), { colour: false, columns: 50 }).slice(-3), [
+    '  time    solve 9.9 s, export 0.4 s, push 0.5 s,',
+    '          cache export 0.5 s',
+    '',
+  ]);
+});
+
+test('warnings of the Dockerfile have their place and page', () => {
+  const plan = { ...PLAN, cacheFrom: [], cacheTo: [] };
+  assert.deepEqual(lines(resultOf('warning', 'built', { plan })).slice(-5), [
+    "warning: Dockerfile:1: FromAsCasing: 'as' and 'FROM' keywords' casing do not match (https://docs.docker.com/go/dockerfile/rule/from-as-casing/)",
+    'warning: Dockerfile:2: MaintainerDeprecated: Maintainer instruction is deprecated in favor of using label (https://docs.docker.com/go/dockerfile/rule/maintainer-deprecated/)',
+    'warning: Dockerfile:4: JSONArgsRecommended: JSON arguments recommended for CMD to prevent unintended behavior related to OS signals (https://docs.docker.com/go/dockerfile/rule/json-args-recommended/)',
+    'hint: Nothing was kept for a build on another machine: --cache-repo HOST/REPOSITORY keeps the layers in a registry.',
+    '',
+  ]);
+});
+
+test('a cache that cannot be reached: the build is fine, and the reason is told', () => {
+  const reference = '127.0.0.1:9/team/chat:cache';
+  const spec = `type=registry,ref=${reference}`;
+  const plan = { ...PLAN, cacheFrom: [{ spec, reference }], cacheTo: [spec] };
+  const said = lines(resultOf('cache-refused', 'built', { plan }));
+  assert.deepEqual(said.slice(5), [
+    `  cache   ${reference}: could not be read, could not be written`,
+    `warning: the cache ${reference} could not be read, so nothing came from it`,
+    `  failed to configure registry cache importer: failed to do request: Head "http://127.0.0.1:9/v2/team/chat/manifests/cache": dial tcp 127.0.0.1:9: connect: connection refused`,
+    `warning: the cache ${reference} could not be written, so the next build starts without it`,
+    `  error writing layer blob: failed to do request: Head "http://127.0.0.1:9/v2/team/chat/blobs/sha256:52cb7e20e99ed57ad24b6f1bff8f58c8dbae6788f325fb720dbbc92d6e439150": dial tcp 127.0.0.1:9: connect: connection refused`,
+    '',
+  ]);
+});
+
+test('a build that failed or was interrupted has no image', () => {
+  assert.deepEqual(lines(resultOf('run-failed', 'failed')).slice(0, 2), [
+    'Not built: final, after 0.2 s',
+    '  steps   0 cached, 2 executed, 1 not run, of 3 steps',
+  ]);
+  assert.equal(lines(resultOf('interrupted', 'interrupted'))[0], 'Interrupted after 1.4 s: final');
+});
+
+test('colour changes nothing but the look', () => {
+  const result = resultOf('cold');
+  const coloured = summary(result, { ...WIDE, colour: true });
+  assert.notEqual(coloured, summary(result, WIDE));
+  assert.equal(stripVTControlCharacters(coloured), summary(result, WIDE));
+});
