@@ -56,6 +56,38 @@ export function interruptedError(): LayerwrightError {
   });
 }
 
+const FILE_TROUBLE: Readonly<Record<string, string>> = {
+  EACCES: 'no permission',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  ENOENT: 'not there',
+  ENOTDIR: 'a part of the path is no directory',
+  EISDIR: 'it is a directory',
+  EEXIST: 'something else is there',
+  ENAMETOOLONG: 'the path is too long',
+  ELOOP: 'its links go round in a circle',
+};
+
+/** What the file system refused, as an error of ours that names the path: a full disk is temporary (75), the rest is 2. */
+export function knownError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof LayerwrightError) return error;
+  const { code = '', path, syscall } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new LayerwrightError(`no space left on this machine's disk${path ? `, for ${path}` : ''}`, {
+      code: 'DISK_FULL',
+      exit: EXIT.temporary,
+      hint: 'Free some space, or set TMPDIR and LAYERWRIGHT_CACHE_DIR to a larger disk.',
+      cause: error,
+    });
+  if (FILE_TROUBLE[code] === undefined || path === undefined || syscall === 'spawn') return error;
+  return new LayerwrightError(`${path} cannot be used: ${FILE_TROUBLE[code]}`, {
+    code: 'FILE_UNUSABLE',
+    exit: EXIT.usage,
+    hint: `The system call ${syscall} failed with ${code}.`,
+    cause: error,
+  });
+}
+
 /** The exit code for anything that was thrown. */
 export function exitCodeOf(error: unknown): ExitCode {
   return error instanceof LayerwrightError ? error.exit : EXIT.bug;

@@ -5,7 +5,7 @@
  *     const result = await build(host, toBuildRequest(host.env, '.', { tag: ['registry.example/app:1'], push: true }));
  */
 export { build } from './commands/build.ts';
-export { type BuildRequest, toBuildRequest } from './commands/build-options.ts';
+export { type BuildRequest, toBuildRequest } from './commands/build-request.ts';
 export { EXIT, type ExitCode, LayerwrightError } from './errors.ts';
 export { type Host, processHost } from './host/host.ts';
 export type { BuildPlan, Segment, Way } from './plan/build-plan.ts';

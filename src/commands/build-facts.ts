@@ -14,7 +14,7 @@ import { kindOf } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
 import { parseReference } from '../image/reference.ts';
 import type { BuildFacts } from '../plan/build-plan.ts';
-import type { BuildRequest } from './build-options.ts';
+import type { BuildRequest } from './build-request.ts';
 
 /** Facts, and what was found on the way. */
 export interface GatheredFacts extends BuildFacts {

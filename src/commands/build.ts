@@ -2,19 +2,20 @@ import { resolve } from 'node:path';
 import type { CacheLook } from '../cache/layer-cache.ts';
 import { imageDefinitions } from '../ci/image-definitions.ts';
 import type { BuildxCall } from '../engine/buildx.ts';
-import { type BuildState, createBuildProgress, failedStep } from '../engine/progress.ts';
+import { type BuildProgress, type BuildState, createBuildProgress, failedStep } from '../engine/progress.ts';
 import { type BuildMetadata, solve } from '../engine/solve.ts';
 import { usageError } from '../errors.ts';
-import { writeFileAtomic } from '../host/files.ts';
+import { requireWritable, writeFileAtomic } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
 import { parseReference } from '../image/reference.ts';
 import { type BuildPlan, planBuild } from '../plan/build-plan.ts';
 import { pushedImageBytes } from '../registry/image-size.ts';
 import { type BuildResult, buildResult } from '../report/build-result.ts';
+import { stepsFor } from '../report/steps.ts';
 import { summary } from '../report/summary.ts';
 import { progressView } from '../report/views.ts';
 import { type GatheredFacts, gatherBuildFacts } from './build-facts.ts';
-import type { BuildRequest } from './build-options.ts';
+import type { BuildRequest } from './build-request.ts';
 import { type Prepared, prepare } from './prepare.ts';
 
 /**
@@ -28,12 +29,12 @@ export async function build(host: Host, request: BuildRequest): Promise<BuildRes
   const facts = await gatherBuildFacts(host, request);
   const plan = planBuild(facts, request.wishes);
   checkPlan(request, plan);
+  for (const path of [request.metadataFile, request.imageDefinitions, request.passed.imageIdFile])
+    if (path !== undefined) await requireWritable(resolve(host.cwd, path));
   const prepared = await prepare(host, request, plan);
   try {
     const { metadata, state } = await run(host, request, facts, plan, prepared);
-    const compressedBytes = plan.pushes
-      ? await pushedImageBytes(host, plan.tags[0] as string, metadata)
-      : undefined;
+    const compressedBytes = plan.pushes ? await pushedImageBytes(host, plan.tags[0], metadata) : undefined;
     const seconds = { ...prepared.seconds, total: (host.clock.monotonicMs() - started) / 1000 };
     const result = buildResult({
       plan,
@@ -54,7 +55,7 @@ export async function build(host: Host, request: BuildRequest): Promise<BuildRes
 /**
  * What would be found out only after minutes of building.
  *
- * @throws LayerwrightError `TAG_MISSING`, `IMAGE_DEFINITIONS_NEED_PUSH` (2)
+ * @throws LayerwrightError `TAG_MISSING`, `IMAGE_DEFINITIONS_NEED_PUSH`, `OUTPUT_CONFLICT` (2)
  */
 function checkPlan(request: BuildRequest, plan: BuildPlan): void {
   const named = request.wishes.outputs.some((output) => output.name !== undefined);
@@ -66,6 +67,12 @@ function checkPlan(request: BuildRequest, plan: BuildPlan): void {
       '--image-definitions names an image for the deploy, but this build pushes none',
       'Add -t REGISTRY/NAME:TAG and --push.',
     );
+  if (request.json && request.wishes.outputs.some(({ dest }) => dest === '-'))
+    throw usageError(
+      'OUTPUT_CONFLICT',
+      '--json and an --output to standard output would be mixed',
+      'Write the output to a file, or the result with --metadata-file.',
+    );
 }
 
 async function run(
@@ -75,37 +82,49 @@ async function run(
   plan: BuildPlan,
   { builder, looks }: Prepared,
 ): Promise<{ metadata: BuildMetadata; state: BuildState }> {
-  let progress = createBuildProgress(host.clock);
-  let view = progressView(request.progress, host);
+  let attempt = watched(host, request);
   try {
     const metadata = await solve(host, builder, buildxCall(request, facts, plan, looks), {
       begin() {
-        progress = createBuildProgress(host.clock);
-        view = progressView(request.progress, host);
+        if (attempt.state.outcome !== undefined) attempt = watched(host, request);
       },
-      line(line) {
-        progress.feed(line);
-        view.update(progress.state, line);
-      },
+      line: (line) => attempt.feed(line),
       failure() {
-        const failed = failedStep(progress.state);
-        return { text: progress.state.text.join('\n'), step: failed?.name, stepLog: failed?.log.lines ?? [] };
+        const { state } = attempt;
+        const failed = failedStep(state);
+        return { text: state.text.join('\n'), step: failed?.name, stepLog: failed?.log.lines ?? [] };
       },
       retry(error) {
-        progress.end('failed');
-        view.finish(progress.state, 'failed');
-        host.output.talk(`${error.message}: trying again\n`);
+        attempt.end('failed');
+        stepsFor(host, request.progress).note(`${error.message}: trying again`);
       },
     });
-    progress.end('built');
-    view.finish(progress.state, 'built');
-    return { metadata, state: progress.state };
+    attempt.end('built');
+    return { metadata, state: attempt.state };
   } catch (error) {
-    const outcome = host.signal.aborted ? 'interrupted' : 'failed';
-    progress.end(outcome);
-    view.finish(progress.state, outcome);
+    attempt.end(host.signal.aborted ? 'interrupted' : 'failed');
     throw error;
   }
+}
+
+/** Progress with the view that shows it; ended once, however often it is told so. */
+function watched(host: Host, request: BuildRequest): BuildProgress {
+  const progress = createBuildProgress(host.clock);
+  const view = progressView(request.progress, host);
+  return {
+    get state() {
+      return progress.state;
+    },
+    feed(line) {
+      progress.feed(line);
+      view.update(progress.state, line);
+    },
+    end(outcome) {
+      if (progress.state.outcome !== undefined) return;
+      progress.end(outcome);
+      view.finish(progress.state, outcome);
+    },
+  };
 }
 
 function buildxCall(

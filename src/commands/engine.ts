@@ -5,6 +5,7 @@ import { installEngine } from '../engine/install.ts';
 import { LayerwrightError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { stepsFor } from '../report/steps.ts';
+import type { ProgressMode } from '../report/views.ts';
 
 /** What a command found or did, for machines and for people. */
 export interface EngineResult<T> {
@@ -50,8 +51,11 @@ export interface EngineStopRecord {
  *
  * @throws LayerwrightError `ENGINE_UNAVAILABLE` (2 or 75), `CHECKSUM_MISMATCH` (2), `ROOTLESS_UNAVAILABLE` (2)
  */
-export async function engineInstall(host: Host): Promise<EngineResult<EngineRecord>> {
-  const engine = await installEngine(host, stepsFor(host));
+export async function engineInstall(
+  host: Host,
+  progress: ProgressMode = 'auto',
+): Promise<EngineResult<EngineRecord>> {
+  const engine = await installEngine(host, stepsFor(host, progress));
   const record = await recordOf(host, engine);
   if (!record.ready && engine.buildkit) await buildkitdLauncher(host, engine.buildkit.buildkitd.path);
   return { record, text: renderEngine(record) };
@@ -205,7 +209,8 @@ export function renderEngine(record: EngineRecord): string {
     );
   lines.push('', ...record.problems.map((problem) => `Problem: ${problem}`));
   if (record.ready) lines.push('Ready to build.');
-  else if (record.missing.length > 0) lines.push('Not ready: run `layerwright engine install`.');
+  else if (record.missing.some((name) => name !== 'uv'))
+    lines.push('Not ready: run `layerwright engine install`.');
   else lines.push('Not ready.');
   return `${lines.join('\n')}\n`;
 }

@@ -5,7 +5,7 @@ import { parseReference } from '../image/reference.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { isLoopback, registryClient } from '../registry/client.ts';
 import { stepsFor } from '../report/steps.ts';
-import type { BuildRequest } from './build-options.ts';
+import type { BuildRequest } from './build-request.ts';
 
 /** What a solve needs, and how long each part took to get, in seconds. */
 export interface Prepared {
@@ -22,7 +22,7 @@ export interface Prepared {
 export async function prepare(host: Host, request: BuildRequest, plan: BuildPlan): Promise<Prepared> {
   const [builder, looks, pushes] = await Promise.allSettled([
     timed(host, () =>
-      chooseBuilder(host, stepsFor(host), {
+      chooseBuilder(host, stepsFor(host, request.progress), {
         name: request.builder,
         beyondDocker: needsMoreThanDocker(plan),
         loopback: usesLoopback(plan),

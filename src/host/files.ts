@@ -3,6 +3,7 @@ import { constants, createReadStream } from 'node:fs';
 import { access, mkdir, mkdtemp, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
+import { usageError } from '../errors.ts';
 
 /** The file's text, or undefined if there is no such file. Other errors are thrown. */
 export async function readTextIfThere(path: string): Promise<string | undefined> {
@@ -24,6 +25,30 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array, m
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+}
+
+/**
+ * Finds out before the work begins whether a file can be written after it.
+ *
+ * @throws LayerwrightError `FILE_UNUSABLE` (2)
+ */
+export async function requireWritable(path: string): Promise<void> {
+  const refuse = (why: string) =>
+    usageError(
+      'FILE_UNUSABLE',
+      `${path} cannot be written: ${why}`,
+      'Name another file, or mend its directory.',
+    );
+  if ((await kindOf(path)) === 'directory') throw refuse('it is a directory');
+  let directory = dirname(path);
+  while ((await kindOf(directory)) === undefined && directory !== dirname(directory))
+    directory = dirname(directory);
+  if ((await kindOf(directory)) !== 'directory') throw refuse(`${directory} is no directory`);
+  try {
+    await access(directory, constants.W_OK | constants.X_OK);
+  } catch {
+    throw refuse(`no permission in ${directory}`);
   }
 }
 

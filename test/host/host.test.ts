@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LayerwrightError } from '../../src/errors.ts';
+import { knownError, LayerwrightError } from '../../src/errors.ts';
 import { isRunning, startDaemon, stopDaemon } from '../../src/host/daemon.ts';
 import { run } from '../../src/host/exec.ts';
 import {
@@ -14,7 +14,7 @@ import {
   withLock,
   writeFileAtomic,
 } from '../../src/host/files.ts';
-import { retryAfterMs } from '../../src/host/http.ts';
+import { connectionError, retryAfterMs } from '../../src/host/http.ts';
 import { keepOnce } from '../../src/host/kept.ts';
 
 const code = (expected: string, exit: number) => (error: unknown) =>
@@ -166,4 +166,24 @@ test('Retry-After in seconds and as a date', () => {
     [2000, 5000, 0, 0],
   );
   assert.equal(retryAfterMs(new Headers(), now), 0);
+});
+
+test('what the file system refuses is an error of ours that names the path', async () => {
+  await using directory = await temporaryDirectory();
+  const refusal = await readFile(join(directory.path, 'none')).catch(knownError);
+  assert.ok(refusal instanceof LayerwrightError);
+  assert.deepEqual([refusal.code, refusal.exit], ['FILE_UNUSABLE', 2]);
+  assert.match(refusal.message, /\/none cannot be used: not there$/);
+  const full = knownError(Object.assign(new Error('x'), { code: 'ENOSPC', path: '/x' }));
+  assert.ok(full instanceof LayerwrightError);
+  assert.deepEqual([full.code, full.exit, full.temporary], ['DISK_FULL', 75, true]);
+  const other = new TypeError('a bug');
+  assert.equal(knownError(other), other);
+});
+
+test('a port that fetch refuses is told as such, not as our bug', async () => {
+  const failure = await fetch('http://127.0.0.1:1/').catch((error: unknown) => error);
+  const error = connectionError(failure, 'registry 127.0.0.1:1', new AbortController().signal);
+  assert.ok(error instanceof LayerwrightError);
+  assert.deepEqual([error.code, error.exit], ['PORT_REFUSED', 2]);
 });

@@ -1,0 +1,107 @@
+import type { PassedOptions } from '../engine/buildx.ts';
+import { parseEntries } from '../engine/buildx.ts';
+import { usageError } from '../errors.ts';
+import type { BuildWishes, Way } from '../plan/build-plan.ts';
+import type { ProgressMode } from '../report/views.ts';
+
+/** Everything a user can ask of `layerwright build`. */
+export interface BuildRequest {
+  /** A directory, a URL, or `-`. */
+  readonly context: string;
+  readonly file: string | undefined;
+  /** With placeholders. */
+  readonly tags: readonly string[];
+  readonly wishes: BuildWishes;
+  readonly builder: string | undefined;
+  readonly metadataFile: string | undefined;
+  readonly imageDefinitions: string | undefined;
+  readonly containerName: string | undefined;
+  readonly progress: ProgressMode;
+  readonly json: boolean;
+  readonly passed: PassedOptions;
+}
+
+/** buildx flags that take a value and are handed on untouched. */
+export const HANDED_ON: Readonly<Record<string, [placeholder: string, description: string]>> = {
+  'add-host': ['<host:ip>', 'add a host-to-IP mapping'],
+  allow: ['<entitlement>', 'allow an extra privileged entitlement'],
+  'cgroup-parent': ['<string>', 'parent cgroup of RUN instructions'],
+  network: ['<mode>', 'networking mode of RUN instructions'],
+  'no-cache-filter': ['<stage>', 'do not use the cache for these stages'],
+  'shm-size': ['<bytes>', 'size of /dev/shm'],
+  ulimit: ['<limit>', 'ulimit options'],
+};
+
+type RawOptions = Readonly<Record<string, unknown>>;
+
+/**
+ * Options by their names in camel case, as a request. An option that may be repeated is an array.
+ *
+ * @throws LayerwrightError `FLAG_INVALID`, `WAY_NOT_AVAILABLE`, `IMAGE_DEFINITIONS_NEED_PUSH` (2)
+ */
+export function toBuildRequest(
+  env: NodeJS.ProcessEnv,
+  context: string | undefined,
+  options: RawOptions,
+): BuildRequest {
+  const text = (name: string) => options[name] as string | undefined;
+  const texts = (name: string) => (options[name] as readonly string[] | undefined) ?? [];
+  const noCache = options.cache === false;
+  const wishes: BuildWishes = {
+    way: (options.way as Way | undefined) ?? 'auto',
+    targetName: text('target'),
+    platforms: texts('platform').flatMap((value) =>
+      value
+        .split(',')
+        .map((one) => one.trim())
+        .filter(Boolean),
+    ),
+    push: options.push === true,
+    load: options.load === true,
+    outputs: texts('output').flatMap((value) => parseEntries('--output', value)),
+    noCache,
+    cacheFrom: texts('cacheFrom').flatMap((value) => parseEntries('--cache-from', value)),
+    cacheTo: texts('cacheTo').flatMap((value) => parseEntries('--cache-to', value)),
+    cacheRepository: text('cacheRepo') || undefined,
+    compression: (options.compression as 'zstd' | 'gzip' | undefined) ?? 'zstd',
+  };
+  if (wishes.way === 'composed' || wishes.way === 'split')
+    throw usageError(
+      'WAY_NOT_AVAILABLE',
+      `--way ${wishes.way} is not available in this version: every segment is solved by BuildKit`,
+      'Leave the flag out, or use --way solved.',
+    );
+  return {
+    context: context ?? '.',
+    file: text('file'),
+    tags: texts('tag'),
+    wishes,
+    builder: text('builder') || env.BUILDX_BUILDER || undefined,
+    metadataFile: text('metadataFile'),
+    imageDefinitions: text('imageDefinitions'),
+    containerName: text('containerName'),
+    progress: (options.progress as ProgressMode | undefined) ?? 'auto',
+    json: options.json === true,
+    passed: {
+      buildArguments: texts('buildArg'),
+      buildContexts: texts('buildContext'),
+      secrets: texts('secret'),
+      ssh: texts('ssh'),
+      labels: texts('label'),
+      annotations: texts('annotation'),
+      attestations: texts('attest'),
+      provenance: text('provenance'),
+      sbom: text('sbom'),
+      pull: options.pull === true,
+      noCache,
+      imageIdFile: text('iidfile'),
+      other: Object.keys(HANDED_ON).flatMap((flag) =>
+        texts(camelCase(flag)).flatMap((value) => [`--${flag}`, value]),
+      ),
+    },
+  };
+}
+
+function camelCase(flag: string): string {
+  return flag.replace(/-(\w)/g, (_match, letter: string) => letter.toUpperCase());
+}
