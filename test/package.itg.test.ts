@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { run } from '../src/host/exec.ts';
+import { temporaryDirectory } from '../src/host/files.ts';
+
+const root = join(import.meta.dirname, '..');
+const MAX_BYTES = 5_000_000;
+
+/** What `npm pack` makes, and an empty folder that it was installed into, with neither network nor install scripts. */
+let archive: string;
+let folder: string;
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+before(async () => {
+  directory = await temporaryDirectory('lw-package-');
+  folder = directory.path;
+  await ok(['npm', 'pack', '--pack-destination', folder], root);
+  const [name = ''] = (await readdir(folder)).filter((entry) => entry.endsWith('.tgz'));
+  archive = join(folder, name);
+  await writeFile(join(folder, 'package.json'), '{"type": "module"}');
+  await ok(['npm', 'install', '--offline', '--ignore-scripts', archive], folder);
+});
+
+after(() => directory[Symbol.asyncDispose]());
+
+async function ok(command: readonly string[], cwd: string): Promise<string> {
+  const result = await run(command, { cwd, env: process.env });
+  assert.equal(result.exitCode, 0, `${command.join(' ')}: ${result.stdout}${result.stderr}`);
+  return result.stdout;
+}
+
+function installed(...args: string[]): Promise<string> {
+  return ok([process.execPath, join(folder, 'node_modules', '.bin', 'layerwright'), ...args], folder);
+}
+
+test('the package is small and has no sources, tests or install scripts', async () => {
+  const { size } = await stat(archive);
+  assert.ok(size <= MAX_BYTES, `${size} bytes`);
+  const members = (await ok(['tar', '-tzf', archive], root)).trimEnd().split('\n');
+  assert.deepEqual(
+    members.filter((member) => /^package\/(?:src|test|testbed|demo|examples|scripts|tools)\//.test(member)),
+    [],
+  );
+  const manifest = JSON.parse(await ok(['tar', '-xzOf', archive, 'package/package.json'], root)) as {
+    scripts: Record<string, string>;
+    dependencies?: object;
+  };
+  assert.deepEqual(
+    Object.keys(manifest.scripts).filter((name) => /^(?:pre|post)?install$/.test(name)),
+    [],
+  );
+  assert.equal(manifest.dependencies, undefined, 'all is bundled');
+});
+
+test('it runs in an empty folder, with the pinned modules of the engine beside it', async () => {
+  const version = (await installed('--version')).trim();
+  const { default: manifest } = await import('../package.json', { with: { type: 'json' } });
+  assert.equal(version, manifest.version);
+  const status = JSON.parse(await installed('engine', 'status', '--json')) as { schemaVersion: number };
+  assert.equal(status.schemaVersion, 1);
+  for (const module of ['go', 'go-runc'])
+    await stat(join(folder, 'node_modules', 'layerwright', 'dist', module, 'go.sum'));
+});
+
+test('it is a typed library', async () => {
+  await writeFile(
+    join(folder, 'use.mts'),
+    [
+      "import { type BuildResult, build, EXIT, processHost, toBuildRequest } from 'layerwright';",
+      'const host = processHost(new AbortController().signal);',
+      "const request = toBuildRequest(host.env, '.', { tag: ['registry.example/app:1'] });",
+      'export const result: Promise<BuildResult> = build(host, request);',
+      '// @ts-expect-error exit codes are numbers',
+      'export const code: string = EXIT.usage;',
+      '',
+    ].join('\n'),
+  );
+  await ok(
+    [
+      ...[process.execPath, join(root, 'node_modules', 'typescript', 'bin', 'tsc')],
+      ...['--noEmit', '--strict', '--target', 'es2024', '--lib', 'es2024,esnext.disposable'],
+      ...[
+        '--module',
+        'nodenext',
+        '--types',
+        'node',
+        '--typeRoots',
+        join(root, 'node_modules', '@types'),
+        'use.mts',
+      ],
+    ],
+    folder,
+  );
+});
+
+test('on a Node that is too old it says so in one line', async () => {
+  const old =
+    "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.19.0' } })";
+  const launcher = join(folder, 'node_modules', 'layerwright', 'bin', 'layerwright.js');
+  const result = await run(
+    [process.execPath, '--import', `data:text/javascript,${encodeURIComponent(old)}`, launcher, '--version'],
+    { cwd: folder },
+  );
+  assert.equal(result.exitCode, 2);
+  assert.match(result.stderr, /^layerwright: this is Node 20\.19\.0, but 22\.18 or newer is needed: .*\n$/);
+  assert.ok(!result.stderr.trimEnd().includes('\n'));
+});
+
+test('in a checkout an old Node hands over to the one that npm ci brought', async () => {
+  const old =
+    "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.19.0' } })";
+  const launcher = pathToFileURL(join(root, 'bin', 'layerwright.js'));
+  const result = await run(
+    [
+      process.execPath,
+      '--import',
+      `data:text/javascript,${encodeURIComponent(old)}`,
+      launcher.pathname,
+      '--version',
+    ],
+    { cwd: folder },
+  );
+  assert.deepEqual([result.exitCode, result.stderr], [0, '']);
+  assert.match(result.stdout, /^\d+\.\d+\.\d+\n$/);
+});
