@@ -1,13 +1,14 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
-import { build } from './commands/build.ts';
-import { addBuildOptions } from './commands/build-options.ts';
-import { toBuildRequest } from './commands/build-request.ts';
-import { engineInstall, engineStatus, engineStop } from './commands/engine.ts';
 import { EXIT, exitCodeOf, interruptedError, knownError } from './errors.ts';
 import { type Host, processHost } from './host/host.ts';
 import { errorRecord, renderError } from './report/error.ts';
-import { type ProgressMode, progressModes } from './report/views.ts';
+import { defineBuild } from './verbs/build.ts';
+import { defineEngine } from './verbs/engine.ts';
+import type { DefineVerb } from './verbs/verb.ts';
+
+/** The commands, in the order of the help text. */
+const VERBS: readonly DefineVerb[] = [defineBuild, defineEngine];
 
 /** argv -> command -> render -> exit code. Sets `process.exitCode`; the process ends when nothing is left to do. */
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<void> {
@@ -61,42 +62,6 @@ function program(host: Host): Command {
     .exitOverride()
     .configureOutput({ writeOut: host.output.data, writeErr: host.output.talk });
 
-  addBuildOptions(verb(root, 'build', 'build an image from a Dockerfile and push, load or export it')).action(
-    async (context: string | undefined, options) => {
-      await build(host, toBuildRequest(host.env, context, options));
-    },
-  );
-
-  const engine = root.command('engine').description('BuildKit and buildx: find, provision, stop');
-  const print = ({ json }: CommonOptions, result: { record: unknown; text: string }) =>
-    host.output.data(json ? `${JSON.stringify(result.record, undefined, 2)}\n` : result.text);
-  verb(
-    engine,
-    'install',
-    'find Docker with buildx, or BuildKit and buildx on PATH; provision what is missing',
-  ).action(async (options: CommonOptions) => print(options, await engineInstall(host, options.progress)));
-  verb(engine, 'status', 'what is there, from where, and whether it runs').action(
-    async (options: CommonOptions) => print(options, await engineStatus(host)),
-  );
-  verb(engine, 'stop', 'stop the BuildKit that Layerwright started')
-    .option('--force', 'stop it although a build uses it')
-    .action(async (options: CommonOptions & { force?: boolean }) =>
-      print(options, await engineStop(host, { force: options.force ?? false })),
-    );
+  for (const define of VERBS) define(root, host);
   return root;
-}
-
-/** What every command has. */
-interface CommonOptions {
-  readonly progress: ProgressMode;
-  readonly json?: boolean;
-}
-
-function verb(parent: Command, name: string, description: string): Command {
-  return parent
-    .command(name)
-    .description(description)
-    .addOption(new Option('--progress <mode>', 'how to show progress').choices(progressModes).default('auto'))
-    .option('--json', 'print the result as one JSON object on standard output')
-    .version(packageJson.version, '--version', 'print the version');
 }

@@ -17,7 +17,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   report: ['errors', 'host', 'engine'],
   commands: ['errors', 'host', 'dockerfile', 'image', 'plan', 'ci', 'registry', 'cache', 'engine', 'report'],
   index: ['commands', 'errors', 'host', 'plan', 'report'],
-  cli: ['commands', 'errors', 'host', 'report'],
+  verbs: ['commands', 'errors', 'host', 'report'],
+  cli: ['verbs', 'errors', 'host', 'report'],
 };
 
 /** Side effects have one home each: only these rooms may open these doors of Node. */

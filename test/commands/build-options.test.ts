@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from 'commander';
-import { addBuildOptions } from '../../src/commands/build-options.ts';
 import { type BuildRequest, toBuildRequest } from '../../src/commands/build-request.ts';
 import { LayerwrightError } from '../../src/errors.ts';
+import { addBuildOptions } from '../../src/verbs/build.ts';
 
 /** What `layerwright build` with these words asks for. */
 async function requested(words: string, env: NodeJS.ProcessEnv = {}): Promise<BuildRequest> {

@@ -1,17 +1,20 @@
 import { type Command, Option } from 'commander';
-import { HANDED_ON } from './build-request.ts';
+import { build } from '../commands/build.ts';
+import { HANDED_ON, toBuildRequest } from '../commands/build-request.ts';
+import { type DefineVerb, repeatable, verb } from './verb.ts';
+
+/** `layerwright build`. */
+export const defineBuild: DefineVerb = (parent, host) => {
+  addBuildOptions(
+    verb(parent, 'build', 'build an image from a Dockerfile and push, load or export it'),
+  ).action(async (context: string | undefined, options) => {
+    await build(host, toBuildRequest(host.env, context, options));
+  });
+};
 
 /** Defines the options of `build`; those that buildx has too keep its names and meaning. */
 export function addBuildOptions(command: Command): Command {
-  const many = (flags: string, description: string) => {
-    const option = new Option(flags, description).argParser((value: string, before: string[] | undefined) => [
-      ...(before ?? []),
-      value,
-    ]);
-    // Commander takes every `--no-...` for a switch, also `--no-cache-filter STAGE`.
-    option.negate = false;
-    command.addOption(option);
-  };
+  const many = (flags: string, description: string) => command.addOption(repeatable(flags, description));
   command.argument('[context]', 'directory or URL with what is built', '.');
   command.option('-f, --file <path>', 'the Dockerfile (default: CONTEXT/Dockerfile)');
   many('-t, --tag <name:tag>', 'name of the image; {sha}, {branch} and {date} are expanded');
