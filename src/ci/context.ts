@@ -1,43 +1,65 @@
 import type { Host } from '../host/host.ts';
+import { type CiEvent, type CiFacts, type CiName, COMMIT, PROVIDERS, pageOf } from './providers.ts';
 
-/** What is known of the source that is being built. */
+/** What is known of the source that is being built, and of why it is built. */
 export interface SourceContext {
+  /** The CI service; `none` on a machine that is none. */
+  readonly provider: CiName | 'none';
   /** 40 hex digits. */
   readonly sha: string | undefined;
   readonly branch: string | undefined;
+  readonly tag: string | undefined;
+  readonly event: CiEvent;
+  /** The number of the pull or merge request that is built. */
+  readonly pullRequest: string | undefined;
+  /** By the CI's event alone, never by what is in the checkout. */
+  readonly trust: 'trusted' | 'untrusted';
+  /** Page of the repository, without credentials. */
+  readonly repositoryUrl: string | undefined;
+  /** When the commit was made, in seconds since 1970; undefined without a git checkout of that commit. */
+  readonly commitSeconds: number | undefined;
 }
 
-const SHA = /^[0-9a-f]{40}$/;
-
 /**
- * The commit and branch: the CI's own variables first (AWS CodeBuild, GitHub Actions, GitLab CI), then git.
+ * Commit, branch, event and trust: the CI's own variables first (AWS CodeBuild, GitHub Actions, GitLab CI), then git.
  *
  * @param directory where git is asked, normally the build context
  */
 export async function sourceContext(host: Host, directory: string): Promise<SourceContext> {
-  const fromCi = ciSource(host.env);
-  if (fromCi.sha !== undefined && fromCi.branch !== undefined) return fromCi;
-  const [sha, branch] = await Promise.all([
-    fromCi.sha ?? git(host, directory, ['rev-parse', '--verify', '--quiet', 'HEAD']),
+  const ci = ciContext(host.env);
+  const ask = (...args: string[]) => git(host, directory, args);
+  const [head, branch, remote, seconds] = await Promise.all([
+    ci.sha ?? ask('rev-parse', '--verify', '--quiet', 'HEAD'),
     // Empty on a detached HEAD, where there is no branch to speak of.
-    fromCi.branch ?? git(host, directory, ['symbolic-ref', '--short', '--quiet', 'HEAD']),
+    ci.branch ?? ask('symbolic-ref', '--short', '--quiet', 'HEAD'),
+    ci.repositoryUrl === undefined ? ask('config', '--get', 'remote.origin.url') : undefined,
+    ask('show', '--no-patch', '--format=%ct', ci.sha ?? 'HEAD'),
   ]);
-  return { sha: sha !== undefined && SHA.test(sha) ? sha : undefined, branch };
+  return {
+    ...ci,
+    sha: head !== undefined && COMMIT.test(head) ? head : undefined,
+    branch,
+    repositoryUrl: ci.repositoryUrl ?? pageOf(remote),
+    commitSeconds: seconds !== undefined && /^\d+$/.test(seconds) ? Number(seconds) : undefined,
+  };
 }
 
-/** Commit and branch as the CI's environment names them. Pure. */
-export function ciSource(env: NodeJS.ProcessEnv): SourceContext {
-  // CODEBUILD_RESOLVED_SOURCE_VERSION is a commit only for git sources; for S3 it is an object version.
-  const sha = [env.CODEBUILD_RESOLVED_SOURCE_VERSION, env.GITHUB_SHA, env.CI_COMMIT_SHA].find(
-    (value) => value !== undefined && SHA.test(value),
-  );
-  const branch =
-    env.CODEBUILD_WEBHOOK_HEAD_REF?.replace(/^refs\/(?:heads|tags)\//, '') ||
-    env.GITHUB_HEAD_REF ||
-    env.GITHUB_REF_NAME ||
-    env.CI_COMMIT_REF_NAME ||
-    undefined;
-  return { sha, branch };
+/** What the environment alone says. Pure. */
+export function ciContext(env: NodeJS.ProcessEnv): Omit<SourceContext, 'commitSeconds'> {
+  const names = Object.keys(PROVIDERS) as CiName[];
+  const provider = names.find((name) => PROVIDERS[name].isHere(env));
+  const facts: CiFacts =
+    provider === undefined ? { event: 'manual', trust: 'trusted' } : PROVIDERS[provider].read(env);
+  return {
+    provider: provider ?? 'none',
+    sha: facts.sha,
+    branch: facts.branch,
+    tag: facts.tag,
+    event: facts.event,
+    pullRequest: facts.pullRequest,
+    trust: facts.trust,
+    repositoryUrl: facts.repositoryUrl,
+  };
 }
 
 async function git(host: Host, directory: string, args: readonly string[]): Promise<string | undefined> {

@@ -8,7 +8,7 @@ import type { SourceContext } from './context.ts';
  *
  * @throws LayerwrightError `TAG_VALUE_UNKNOWN` or `TAG_PLACEHOLDER_UNKNOWN` (2)
  */
-export function expandTag(tag: string, source: SourceContext, now: Date): string {
+export function expandTag(tag: string, source: Pick<SourceContext, 'sha' | 'branch'>, now: Date): string {
   const values: Record<string, string | undefined> = {
     sha: source.sha,
     branch: source.branch?.replace(/[^A-Za-z0-9_.-]/g, '-').slice(0, 128),

@@ -13,6 +13,10 @@ export interface BuildRequest {
   readonly tags: readonly string[];
   readonly wishes: BuildWishes;
   readonly builder: string | undefined;
+  /** Whether the image gets labels that say where it comes from. */
+  readonly sourceLabels: boolean;
+  /** What the image's times are set to: the commit's time, or seconds since 1970; undefined leaves them to BuildKit. */
+  readonly sourceDateEpoch: 'commit' | number | undefined;
   readonly metadataFile: string | undefined;
   readonly imageDefinitions: string | undefined;
   readonly containerName: string | undefined;
@@ -77,6 +81,8 @@ export function toBuildRequest(
     tags: texts('tag'),
     wishes,
     builder: text('builder') || env.BUILDX_BUILDER || undefined,
+    sourceLabels: options.sourceLabels === true,
+    sourceDateEpoch: sourceDateEpoch(text('sourceDateEpoch')),
     metadataFile: text('metadataFile'),
     imageDefinitions: text('imageDefinitions'),
     containerName: text('containerName'),
@@ -100,6 +106,16 @@ export function toBuildRequest(
       ),
     },
   };
+}
+
+function sourceDateEpoch(text: string | undefined): BuildRequest['sourceDateEpoch'] {
+  if (text === undefined || text === 'commit') return text;
+  if (/^\d{1,12}$/.test(text)) return Number(text);
+  throw usageError(
+    'FLAG_INVALID',
+    `--source-date-epoch "${text}" is no time`,
+    'Give "commit", or seconds since 1970-01-01.',
+  );
 }
 
 function camelCase(flag: string): string {

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import type { CacheLook } from '../cache/layer-cache.ts';
+import type { SourceContext } from '../ci/context.ts';
 import { imageDefinitions } from '../ci/image-definitions.ts';
+import { sourceLabels } from '../ci/labels.ts';
 import type { BuildxCall } from '../engine/buildx.ts';
 import { type BuildProgress, type BuildState, createBuildProgress, failedStep } from '../engine/progress.ts';
 import { type BuildMetadata, solve } from '../engine/solve.ts';
@@ -146,7 +148,28 @@ function buildxCall(
       .filter(({ reference }) => reference === undefined || !missing.has(reference))
       .map(({ spec }) => spec),
     cacheTo: plan.cacheTo,
-    passed: request.passed,
+    passed: passedOptions(request, facts.source),
+  };
+}
+
+/** What the user gave, and what was asked for of the source. */
+function passedOptions(request: BuildRequest, source: SourceContext): BuildRequest['passed'] {
+  const { passed, sourceDateEpoch } = request;
+  const seconds = sourceDateEpoch === 'commit' ? source.commitSeconds : sourceDateEpoch;
+  if (sourceDateEpoch !== undefined && seconds === undefined)
+    throw usageError(
+      'COMMIT_TIME_UNKNOWN',
+      '--source-date-epoch commit: the time of the commit is not known here',
+      'Build inside a git checkout that has the commit, or give the seconds since 1970.',
+    );
+  return {
+    ...passed,
+    // The user's own come later and win.
+    labels: [...(request.sourceLabels ? sourceLabels(source) : []), ...passed.labels],
+    buildArguments: [
+      ...(seconds === undefined ? [] : [`SOURCE_DATE_EPOCH=${seconds}`]),
+      ...passed.buildArguments,
+    ],
   };
 }
 

@@ -54,6 +54,11 @@ export function addBuildOptions(command: Command): Command {
       .choices(['zstd', 'gzip'])
       .default('zstd'),
   );
+  command.option('--source-labels', 'label the image with its commit, repository, tag and time');
+  command.option(
+    '--source-date-epoch <commit|seconds>',
+    "set the image's times: reproducible, but BuildKit's cache then depends on it",
+  );
   command.option('--metadata-file <path>', 'write the build result as JSON');
   command.option('--iidfile <path>', 'write the image ID');
   command.option('--image-definitions <path>', "write ECS's imagedefinitions.json");
