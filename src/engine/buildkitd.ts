@@ -8,7 +8,7 @@ import { type DaemonId, isRunning, startDaemon, stopDaemon } from '../host/daemo
 import { kindOf, writeFileAtomic } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
 import { endContainersBelow, unmountBelow } from './buildkitd-mounts.ts';
-import { buildkitdLauncher } from './buildkitd-rootless.ts';
+import { buildkitdLauncher, type Launcher } from './buildkitd-rootless.ts';
 import type { BuildkitTools } from './find.ts';
 
 export interface BuildkitdOptions {
@@ -66,7 +66,7 @@ export async function startBuildkitd(host: Host, options: BuildkitdOptions): Pro
       `--oci-worker-binary=${tools.runtime.path}`,
       ...launcher.flags,
     ],
-    { cwd: root, env: daemonEnvironment(host.env, tools), logFile },
+    { cwd: root, env: await launchEnvironment(host, tools, launcher, root), logFile },
   );
   const daemon: Buildkitd = { ...id, root, socket, address: `unix://${socket}`, logFile };
   try {
@@ -140,6 +140,20 @@ function assertSocketPath(socket: string): void {
 /** buildkitd's second socket, on which build steps hand in their traces. */
 function traceSocket(socket: string): string {
   return `${socket.replace(/\.sock$/, '')}.otel`;
+}
+
+/** Without root, runc keeps its state in XDG_RUNTIME_DIR; `su` and many CI containers set none. */
+async function launchEnvironment(
+  host: Host,
+  tools: BuildkitTools,
+  launcher: Launcher,
+  root: string,
+): Promise<NodeJS.ProcessEnv> {
+  const env = daemonEnvironment(host.env, tools);
+  if (launcher.prefix.length === 0 || env.XDG_RUNTIME_DIR) return env;
+  const runtime = join(root, 'runtime');
+  await mkdir(runtime, { recursive: true, mode: 0o700 });
+  return { ...env, XDG_RUNTIME_DIR: runtime };
 }
 
 async function clearLeftovers(host: Host, root: string, socket: string): Promise<void> {
