@@ -20,6 +20,7 @@ export const ENTRIES = [
   'registry',
   'registry-auth',
   's3',
+  'downloads',
   'builder',
   'provision',
   'buildx',

@@ -67,6 +67,24 @@ export async function ensureProgram(host: Host, steps: Steps, wanted: DebianProg
   );
 }
 
+/** apt-get, with lists of packages that it can download from. */
+export async function ensureAptDownload(host: Host, steps: Steps): Promise<string> {
+  const apt = await findOnPath('apt-get', host.env);
+  if (apt === undefined)
+    throw usageError(
+      'PACKAGES_MISSING',
+      'browsers are made of Debian packages, and there is no apt-get',
+      'Run it on Debian.',
+    );
+  const known = await host.run(['apt-cache', 'show', CHROMIUM.program], {
+    env: host.env,
+    signal: host.signal,
+  });
+  if (known.exitCode !== 0)
+    await steps.step('Updating the lists of packages', () => aptOk(host, [apt, 'update', '--quiet']));
+  return apt;
+}
+
 /**
  * The package sources for the images: those of this machine if it is a Debian (with its own mirrors), else none, and
  * mmdebstrap takes Debian's own.

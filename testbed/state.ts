@@ -5,7 +5,7 @@ import type { DaemonId } from '../src/host/daemon.ts';
 import { readTextIfThere, writeFileAtomic } from '../src/host/files.ts';
 
 /** What a testbed can bring up. */
-export const PARTS = ['registry', 's3', 'aws', 'images', 'builder', 'docker'] as const;
+export const PARTS = ['registry', 's3', 'aws', 'downloads', 'images', 'builder', 'docker'] as const;
 export type Part = (typeof PARTS)[number];
 
 /** A process of the testbed. */

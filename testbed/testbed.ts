@@ -8,8 +8,10 @@ import type { Host } from '../src/host/host.ts';
 import type { Steps } from '../src/host/steps.ts';
 import { provisionMoto, startAws } from './aws.ts';
 import { type Bed, inBed } from './bed.ts';
+import { provisionBrowsers } from './browsers.ts';
 import { startFreshBuilder } from './builder.ts';
 import { startDocker } from './docker.ts';
+import { startDownloads } from './downloads.ts';
 import { envRecord, writeEnvFile } from './env.ts';
 import { provisionImages, pushImages } from './images.ts';
 import { registryProgram, startRegistries } from './registry.ts';
@@ -113,6 +115,7 @@ async function bringUp(bed: Bed, parts: readonly Part[]): Promise<void> {
   if (parts.includes('registry')) await startRegistries(bed);
   if (parts.includes('s3')) await startS3(bed);
   if (parts.includes('aws')) await startAws(bed);
+  if (parts.includes('downloads')) await startDownloads(bed);
   if (layouts !== undefined) await pushImages(bed, layouts);
   if (parts.includes('builder')) await startFreshBuilder(bed, tools);
   if (parts.includes('docker')) await startDocker(bed, tools);
@@ -122,6 +125,7 @@ async function provisionServers(bed: Bed, parts: readonly Part[]): Promise<undef
   if (parts.includes('registry')) await registryProgram(bed);
   if (parts.includes('s3')) await s3Program(bed);
   if (parts.includes('aws')) await provisionMoto(bed.host, bed.steps);
+  if (parts.includes('downloads')) await provisionBrowsers(bed);
 }
 
 function handle(opened: Bed): Testbed {

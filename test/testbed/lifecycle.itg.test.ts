@@ -117,7 +117,7 @@ test('a directory with files of somebody else keeps them', async () => {
 test('a wrong part is told at once', async () => {
   const result = await run(cli('up', '--parts', 'registry,moon', '--dir', '/nowhere'));
   assert.equal(result.exitCode, 2);
-  assert.match(result.stderr, /"moon" is none of registry, s3, aws, images, builder, docker/);
+  assert.match(result.stderr, /"moon" is none of registry, s3, aws, downloads, images, builder, docker/);
   assert.equal(await kindOf('/nowhere'), undefined);
 });
 

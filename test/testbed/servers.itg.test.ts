@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { run } from '../../src/host/exec.ts';
 import { temporaryDirectory } from '../../src/host/files.ts';
 import { plainSteps } from '../../src/host/steps.ts';
+import { downloadsOf } from '../../testbed/downloads.ts';
 import { startTestbed, type Testbed } from '../../testbed/testbed.ts';
 import { testHost } from '../support/host.ts';
 import { s3Request } from './s3-request.ts';
-import { buildText } from './support.ts';
+import { buildText, inTestbed } from './support.ts';
 
 const host = testHost();
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -40,6 +41,8 @@ test('a shell that sources the env file has every name of the contract', async (
       'LW_REGISTRY_AUTH_USER',
       'LW_REGISTRY_AUTH_PASSWORD',
       'LW_S3_BUCKET',
+      'LW_BROWSER_HOST',
+      'LW_PACKAGE_INDEX',
     ],
     ...[
       'AWS_ENDPOINT_URL_S3',
@@ -181,4 +184,27 @@ test('a fresh builder has never seen anything', async () => {
   assert.match(await buildText(testbed, dockerfile), /RUN echo once\n#\d+ CACHED/);
   await testbed.freshBuilder();
   assert.doesNotMatch(await buildText(testbed, dockerfile), /CACHED/);
+});
+
+test('what builds download is passed on, and counted', async () => {
+  const target = join(directory.path, 'wheels');
+  const index = ['--index-url', variable('LW_PACKAGE_INDEX'), '--no-cache-dir'];
+  const download = ['download', '--no-deps', '--dest', target, ...index, 'six==1.16.0'];
+  await inTestbed(testbed, ['python3', '-m', 'pip', ...download]);
+  assert.deepEqual(await readdir(target), ['six-1.16.0-py2.py3-none-any.whl']);
+  const archive = 'chrome-headless-shell-linux64.zip';
+  const response = await fetch(`${variable('LW_BROWSER_HOST')}/builds/cft/1/linux64/${archive}`);
+  const { byteLength } = await response.arrayBuffer();
+  assert.equal((await fetch(`${variable('LW_BROWSER_HOST')}/firefox.zip`)).status, 404);
+  const asked = (await downloadsOf(testbed.dir)).filter(({ name }) => name !== 'pip');
+  assert.deepEqual(
+    asked.map(({ kind, name, status }) => [kind, name, status]),
+    [
+      ['page', 'six', 200],
+      ['file', 'six-1.16.0-py2.py3-none-any.whl', 200],
+      ['browser', archive, 200],
+      ['browser', 'firefox.zip', 404],
+    ],
+  );
+  assert.equal(asked[2]?.bytes, byteLength);
 });
