@@ -19,6 +19,7 @@ export const ENTRIES = [
   'logs',
   'registry',
   'registry-auth',
+  'registry-token',
   's3',
   'downloads',
   'builder',

@@ -74,9 +74,13 @@ async function record(bed: Bed, name: string, builder: BuilderRecord): Promise<v
 
 /** The testbed's registries are spoken to in plain HTTP, and the open one is asked first for Docker Hub's images. */
 function registriesOf(bed: Bed): RegistrySetting[] {
-  const { LW_REGISTRY: open, LW_REGISTRY_AUTH: withLogin } = bed.state.value.env;
-  if (open === undefined || withLogin === undefined) return [];
-  const plain = [open, withLogin].map((host) => ({ host, http: true, insecure: true }));
+  const {
+    LW_REGISTRY: open,
+    LW_REGISTRY_AUTH: withLogin,
+    LW_REGISTRY_TOKEN: withTokens,
+  } = bed.state.value.env;
+  if (open === undefined || withLogin === undefined || withTokens === undefined) return [];
+  const plain = [open, withLogin, withTokens].map((host) => ({ host, http: true, insecure: true }));
   return [{ host: 'docker.io', mirrors: [open] }, ...plain];
 }
 

@@ -84,6 +84,8 @@ async function file(encoded: string, name: string, response: ServerResponse): Pr
   const length = answer.headers.get('content-length');
   const headers = {
     'content-type': 'application/octet-stream',
+    // As PyPI says of files; mirrors that leave it out leave pip's cache empty.
+    'cache-control': 'max-age=365000000, immutable, public',
     ...(length !== null && answer.headers.get('content-encoding') === null && { 'content-length': length }),
   };
   const body = answer.body === null ? Readable.from([]) : Readable.fromWeb(answer.body as never);

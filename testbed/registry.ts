@@ -4,6 +4,7 @@ import { hash } from 'bcryptjs';
 import { type Bed, inBed } from './bed.ts';
 import { keepGoPart } from './kept.ts';
 import { respondsWith, startServer } from './service.ts';
+import { startTokenAuth } from './token-auth.ts';
 
 /** Login to the second registry, as ECR's: the password is what the AWS stand-in's GetAuthorizationToken hands out. */
 const USER = 'AWS';
@@ -19,7 +20,7 @@ export async function registryProgram(bed: Pick<Bed, 'host' | 'steps'>): Promise
   return join(bin, 'registry');
 }
 
-/** Starts two registries on loopback, plain HTTP: one open to all, one with login. */
+/** Starts three registries on loopback, plain HTTP: one open to all, one with login, one that believes a token server. */
 export async function startRegistries(bed: Bed): Promise<void> {
   const program = await registryProgram(bed);
   await bed.steps.step('Starting the registries', async () => {
@@ -30,13 +31,20 @@ export async function startRegistries(bed: Bed): Promise<void> {
     await writeFile(passwords, `${USER}:${(await hash(PASSWORD, 4)).replace(/^\$2b\$/, '$2y$')}\n`);
     const auth = { htpasswd: { realm: 'testbed', path: passwords } };
     const withLogin = await startRegistry(bed, program, 'registry-auth', auth);
+    const tokens = await startTokenAuth(bed);
+    const withTokens = await startRegistry(bed, program, 'registry-token', tokens.auth);
     await bed.state.change(({ env }) => ({
       env: {
         ...env,
         LW_REGISTRY: open,
+        // The builders of the testbed have it in their configuration.
+        LAYERWRIGHT_MIRRORS: `docker.io=${open}`,
         LW_REGISTRY_AUTH: withLogin,
         LW_REGISTRY_AUTH_USER: USER,
         LW_REGISTRY_AUTH_PASSWORD: PASSWORD,
+        LW_REGISTRY_TOKEN: withTokens,
+        LW_REGISTRY_TOKEN_USER: tokens.user,
+        LW_REGISTRY_TOKEN_PASSWORD: tokens.password,
       },
     }));
   });
@@ -46,7 +54,7 @@ export async function startRegistries(bed: Bed): Promise<void> {
 async function startRegistry(
   bed: Bed,
   program: string,
-  name: 'registry' | 'registry-auth',
+  name: 'registry' | 'registry-auth' | 'registry-token',
   auth?: object,
 ): Promise<string> {
   const configFile = inBed(bed, name, 'config.json');

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -6,8 +6,9 @@ import { EXIT, LayerwrightError, usageError } from '../errors.ts';
 import { type DaemonId, isRunning } from '../host/daemon.ts';
 import { readTextIfThere, withLock, writeFileAtomic } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
+import { authorityBundle } from '../host/network.ts';
 import { answers, type Buildkitd, shortSocketPath, startBuildkitd, stopBuildkitd } from './buildkitd.ts';
-import { buildkitdConfig } from './buildkitd-config.ts';
+import { buildkitdConfig, registrySettings, withRegistries } from './buildkitd-config.ts';
 import type { BuildkitTools } from './find.ts';
 import { engineDirectory } from './find-kept.ts';
 
@@ -42,18 +43,20 @@ interface DaemonRecord extends Buildkitd {
 /**
  * Joins the shared buildkitd, or starts it. A socket that answers is used; what a crash left is replaced.
  *
- * Its configuration is the file `LAYERWRIGHT_BUILDKITD_CONFIG` names, else the user's or the system's
- * `buildkit/buildkitd.toml`, else BuildKit's defaults.
+ * Its configuration is the file `LAYERWRIGHT_BUILDKITD_CONFIG` names, and that alone; else the user's or the system's
+ * `buildkit/buildkitd.toml`, or BuildKit's defaults, with what the network settings say of registries. Authorities are
+ * trusted for everything that it fetches.
  *
  * @throws LayerwrightError `BUILDKITD_BUSY` (75) if other builds use one with another configuration;
  *   and what {@link startBuildkitd} throws
  */
 export async function acquireBuildkitd(host: Host, tools: BuildkitTools): Promise<SharedBuildkitd> {
   const state = stateOf(host);
-  const config = await userConfig(host);
+  const authorities = host.network.ca.length > 0 ? await authorityBundle(host) : undefined;
+  const config = identified(await configFor(host), authorities);
   return await withLock(state.lock, async () => {
     const running = await runningDaemon(host, tools, state, config);
-    const daemon = running ?? (await startShared(host, tools, state, config));
+    const daemon = running ?? (await startShared(host, tools, state, config, authorities));
     const user = await enter(state);
     return {
       address: daemon.address,
@@ -109,6 +112,8 @@ interface State {
   readonly root: string;
   readonly logFile: string;
   readonly socket: string;
+  /** The PEM file of the authorities that the daemon trusts, if it was given some. */
+  readonly authorities: string;
 }
 
 function stateOf(host: Host): State {
@@ -120,6 +125,7 @@ function stateOf(host: Host): State {
     root: join(directory, 'root'),
     logFile: join(directory, 'buildkitd.log'),
     socket: join(directory, 'buildkitd.sock'),
+    authorities: join(directory, 'authorities.pem'),
   };
 }
 
@@ -153,7 +159,9 @@ async function startShared(
   tools: BuildkitTools,
   state: State,
   config: string,
+  authorities: string | undefined,
 ): Promise<Buildkitd> {
+  if (authorities !== undefined) await writeFileAtomic(state.authorities, authorities);
   // The log tells of one life only, else it would grow for ever.
   await rm(state.logFile, { force: true });
   const daemon = await startBuildkitd(host, {
@@ -162,6 +170,7 @@ async function startShared(
     socket: await shortSocketPath(host, state.socket),
     configToml: config,
     logFile: state.logFile,
+    ...(authorities === undefined ? {} : { authorities: state.authorities }),
   });
   const record: DaemonRecord = { ...daemon, config, version: tools.buildkitd.version };
   try {
@@ -228,7 +237,13 @@ async function ownIdentity(): Promise<DaemonId> {
   return { pid: process.pid, startTime };
 }
 
-async function userConfig(host: Host): Promise<string> {
+/** A daemon with other authorities is another daemon: the configuration, which decides that, says which ones it has. */
+function identified(config: string, authorities: string | undefined): string {
+  if (authorities === undefined) return config;
+  return `# certificate authorities: ${createHash('sha256').update(authorities).digest('hex')}\n${config}`;
+}
+
+async function configFor(host: Host): Promise<string> {
   const named = host.env.LAYERWRIGHT_BUILDKITD_CONFIG;
   if (named) {
     const text = await readTextIfThere(resolve(host.cwd, named));
@@ -242,5 +257,6 @@ async function userConfig(host: Host): Promise<string> {
     process.getuid?.() === 0
       ? '/etc'
       : host.env.XDG_CONFIG_HOME || join(host.env.HOME ?? homedir(), '.config');
-  return (await readTextIfThere(join(directory, 'buildkit', 'buildkitd.toml'))) ?? buildkitdConfig();
+  const found = await readTextIfThere(join(directory, 'buildkit', 'buildkitd.toml'));
+  return withRegistries(found ?? buildkitdConfig(), registrySettings({ ...host.network, ca: [] }, []));
 }

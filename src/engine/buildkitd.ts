@@ -21,6 +21,8 @@ export interface BuildkitdOptions {
   readonly configToml: string;
   /** Receives its log (appended). */
   readonly logFile: string;
+  /** A PEM file with all authorities to trust, in place of the system's. */
+  readonly authorities?: string;
 }
 
 /** A buildkitd of ours. Plain data: it may be saved, and stopped by another process. */
@@ -66,7 +68,14 @@ export async function startBuildkitd(host: Host, options: BuildkitdOptions): Pro
       `--oci-worker-binary=${tools.runtime.path}`,
       ...launcher.flags,
     ],
-    { cwd: root, env: await launchEnvironment(host, tools, launcher, root), logFile },
+    {
+      cwd: root,
+      env: {
+        ...(await launchEnvironment(host, tools, launcher, root)),
+        ...(options.authorities === undefined ? {} : { SSL_CERT_FILE: options.authorities }),
+      },
+      logFile,
+    },
   );
   const daemon: Buildkitd = { ...id, root, socket, address: `unix://${socket}`, logFile };
   try {

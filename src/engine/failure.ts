@@ -1,5 +1,5 @@
 import { EXIT, type ExitCode, LayerwrightError } from '../errors.ts';
-import { loginHint, repositoryHint } from '../registry/client.ts';
+import { HUB_LIMIT_HINT, loginHint, repositoryHint } from '../registry/hints.ts';
 
 /** What buildx left behind when a build failed. */
 export interface FailureFacts {
@@ -71,6 +71,14 @@ const KINDS: readonly Kind[] = [
     exit: EXIT.usage,
     pattern: /repository with name '([^']+)' does not exist|name unknown|NAME_UNKNOWN/i,
     hint: (match, text) => repositoryHint(registryIn(text) ?? '', match[1] ?? repositoryIn(text) ?? ''),
+  },
+  {
+    code: 'REGISTRY_RATE_LIMIT',
+    exit: EXIT.temporary,
+    temporary: true,
+    pattern:
+      /reached your (?:unauthenticated |authenticated )?pull rate limit|\bdocker\.(?:io|com)\/[^\n]*429 Too Many Requests/i,
+    hint: () => HUB_LIMIT_HINT,
   },
   {
     code: 'REGISTRY_TEMPORARY',

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from './clock.ts';
 import { type Run, run } from './exec.ts';
+import { emptyNetwork, type NetworkSettings } from './network.ts';
 import { type Output, processOutput } from './output.ts';
 
 /** Everything outside our own memory, in one argument: tests hand in another. */
@@ -9,6 +10,8 @@ export interface Host {
   readonly clock: Clock;
   readonly run: Run;
   readonly fetch: typeof fetch;
+  /** How registries are reached; set by `withNetwork`, which makes `fetch` fit. */
+  readonly network: NetworkSettings;
   readonly output: Output;
   /** Aborted when the user presses Ctrl-C or the CI ends us. */
   readonly signal: AbortSignal;
@@ -22,6 +25,7 @@ export function processHost(signal: AbortSignal): Host {
     clock: systemClock,
     run,
     fetch: (input, init) => fetch(input, init),
+    network: emptyNetwork,
     output: processOutput(),
     signal,
   };

@@ -93,6 +93,34 @@ const CONNECTION_TROUBLE: Record<string, string> = {
   UND_ERR_BODY_TIMEOUT: 'answer stopped in the middle',
 };
 
+interface FetchError {
+  readonly cause?: {
+    readonly code?: string;
+    readonly message?: string;
+    readonly errors?: { code?: string }[];
+  };
+}
+
+function codeOf(error: unknown): string {
+  const { cause } = error as FetchError;
+  return cause?.code ?? cause?.errors?.[0]?.code ?? '';
+}
+
+/** How the connection of a failed `fetch` failed, e.g. `connection refused`; undefined if it failed otherwise. */
+export function connectionTrouble(error: unknown): string | undefined {
+  return CONNECTION_TROUBLE[codeOf(error)];
+}
+
+/** No connection to something (75). */
+export function temporaryConnectionError(message: string, cause: unknown, hint?: string): LayerwrightError {
+  return new LayerwrightError(message, {
+    code: 'UNREACHABLE',
+    exit: EXIT.temporary,
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
 /**
  * What a failed `fetch` means: a connection that failed (75, temporary), a certificate (2), our own bug otherwise.
  *
@@ -106,21 +134,24 @@ export function connectionError(error: unknown, what: string, signal: AbortSigna
       exit: EXIT.temporary,
       cause: error,
     });
-  const cause = (error as { cause?: { code?: string; message?: string; errors?: { code?: string }[] } })
-    .cause;
-  const code = cause?.code ?? cause?.errors?.[0]?.code ?? '';
-  const trouble = CONNECTION_TROUBLE[code];
-  if (trouble !== undefined)
-    return new LayerwrightError(`${what}: ${trouble}`, {
-      code: 'UNREACHABLE',
-      exit: EXIT.temporary,
+  // What failed between us and a proxy is told as such already.
+  if (error instanceof LayerwrightError) return error;
+  const trouble = connectionTrouble(error);
+  if (trouble !== undefined) return temporaryConnectionError(`${what}: ${trouble}`, error);
+  const cause = (error as FetchError).cause;
+  const code = codeOf(error);
+  if (/^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$/.test(code))
+    return new LayerwrightError(`${what}: TLS failed: it seems to speak plain HTTP`, {
+      code: 'TLS_FAILED',
+      exit: EXIT.usage,
+      hint: 'If it is a registry, and meant to be: --plain-http HOST.',
       cause: error,
     });
   if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL/.test(code))
     return new LayerwrightError(`${what}: TLS failed (${code}: ${cause?.message ?? ''})`, {
       code: 'TLS_FAILED',
       exit: EXIT.usage,
-      hint: 'If your network has its own certificate authority, point NODE_EXTRA_CA_CERTS at its certificate file.',
+      hint: 'If your network has its own certificate authority, name its certificate file: --ca FILE, or NODE_EXTRA_CA_CERTS.',
       cause: error,
     });
   if (cause?.message === 'bad port')

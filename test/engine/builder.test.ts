@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { chooseBuilder, parseInspect } from '../../src/engine/builder.ts';
 import { LayerwrightError } from '../../src/errors.ts';
 import { temporaryDirectory } from '../../src/host/files.ts';
+import { emptyNetwork, type NetworkSettings } from '../../src/host/network.ts';
 import { silentSteps } from '../../src/host/steps.ts';
 import { testHost } from '../support/host.ts';
 import { ANSWERS, putPrograms } from './programs.ts';
@@ -54,6 +55,8 @@ test('buildx inspect: the builder and its first node', () => {
     endpoint: 'unix:///run/buildkit/buildkitd.sock',
     status: 'running',
     error: undefined,
+    platforms: ['linux/amd64', 'linux/amd64/v2', 'linux/386'],
+    version: '0.34.2',
   });
 });
 
@@ -64,6 +67,16 @@ test('buildx inspect: an error of the builder, or of its first node', () => {
   assert.deepEqual([status, error], [undefined, 'dial tcp: refused']);
 });
 
+test('buildx inspect: the platforms of all nodes, each once, without the star of a preferred one', () => {
+  const second = REMOTE.replace('Error:    connection refused', 'Platforms: linux/arm64*, linux/amd64');
+  assert.deepEqual(parseInspect(second).platforms, [
+    'linux/amd64',
+    'linux/amd64/v2',
+    'linux/386',
+    'linux/arm64',
+  ]);
+});
+
 test('buildx inspect: nothing that is known', () => {
   assert.deepEqual(parseInspect(''), {
     name: '',
@@ -71,6 +84,8 @@ test('buildx inspect: nothing that is known', () => {
     endpoint: undefined,
     status: undefined,
     error: undefined,
+    platforms: [],
+    version: undefined,
   });
 });
 
@@ -91,10 +106,11 @@ async function machine(builders: Readonly<Record<string, string>>, more = '') {
     LAYERWRIGHT_CACHE_DIR: join(directory.path, 'cache'),
   };
   const choose = async (name: string | undefined, beyondDocker: boolean, loopback = false) => {
-    const builder = await chooseBuilder(testHost({ env }), silentSteps, { name, beyondDocker, loopback });
+    const needs = { name, beyondDocker, loopback, registries: [] };
+    const builder = await chooseBuilder(testHost({ env }), silentSteps, needs);
     return [builder.name, builder.driver, builder.origin];
   };
-  return { ...directory, choose };
+  return { ...directory, env, choose };
 }
 
 const noBuilder = (message: RegExp) => (error: unknown) =>
@@ -150,4 +166,42 @@ test("a registry on this machine's loopback needs a container in this machine's 
 test('a container that cannot be made says why', async () => {
   await using there = await machine({ '': DOCKER }, '"create "*) echo "no space" >&2; exit 1 ;;');
   await assert.rejects(there.choose(undefined, true), noBuilder(/buildx create failed: no space/));
+});
+
+/** Chooses with network settings; what was noted. */
+async function chosenWith(env: NodeJS.ProcessEnv, network: NetworkSettings, name?: string) {
+  const notes: string[] = [];
+  const needs = { name, beyondDocker: true, loopback: false, registries: ['r.test'] };
+  const steps = { ...silentSteps, note: (text: string) => void notes.push(text) };
+  const builder = await chooseBuilder(testHost({ env, network }), steps, needs);
+  return { builder, notes };
+}
+
+test('a container for these authorities, mirrors and plain HTTP is made with them, under a name of its own', async () => {
+  await using there = await machine(
+    { '': DOCKER },
+    `"create --name layerwright-"*" --driver docker-container --buildkitd-config "*) /bin/cp "$7" "$HOME/toml" ;;`,
+  );
+  const ca = join(there.path, 'ca.pem');
+  await writeFile(ca, 'one');
+  const network = { ca: [ca], plainHttp: ['plain.test'], mirrors: {} };
+  const { builder, notes } = await chosenWith(there.env, network);
+  assert.match(builder.name, /^layerwright-[0-9a-f]{8}$/);
+  assert.deepEqual([builder.origin, notes], ['made', []]);
+  assert.equal(
+    await readFile(join(there.path, 'toml'), 'utf8'),
+    `[worker.oci]\ngc = true\n\n[registry."plain.test"]\nhttp = true\n\n[registry."r.test"]\nca = ["${ca}"]\n`,
+  );
+  await writeFile(ca, 'two');
+  assert.notEqual((await chosenWith(there.env, network)).builder.name, builder.name, 'the content counts');
+});
+
+test("of somebody else's builder it is said that its own configuration decides", async () => {
+  await using there = await machine({ testbed: REMOTE, '': REMOTE });
+  const network = { ca: [], plainHttp: ['plain.test'], mirrors: { 'docker.io': ['mirror.test'] } };
+  for (const name of ['testbed', undefined])
+    assert.deepEqual((await chosenWith(there.env, network, name)).notes, [
+      'Builder "testbed" reaches registries by its own configuration, also as to plain HTTP, mirrors',
+    ]);
+  assert.deepEqual((await chosenWith(there.env, emptyNetwork, 'testbed')).notes, []);
 });

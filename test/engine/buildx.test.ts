@@ -154,6 +154,7 @@ async function standIn(script: string) {
     driver: 'remote',
     env: { ...process.env, DIRECTORY: directory.path },
     origin: 'named',
+    versions: { buildx: '0.38.2', buildkit: undefined },
     release: async () => {},
   };
   const told: string[] = [];

@@ -76,10 +76,16 @@ const CASES: Readonly<
     undefined,
   ],
   'a registry that is asked too often': [
-    'python:3.11: failed to resolve source metadata for docker.io/library/python:3.11: failed to copy: httpReadSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/library/python/manifests/3.11: 429 Too Many Requests - Server message: toomanyrequests',
+    'python:3.11: failed to resolve source metadata for ghcr.io/team/python:3.11: failed to copy: httpReadSeeker: failed open: unexpected status code https://ghcr.io/v2/team/python/manifests/3.11: 429 Too Many Requests - Server message: toomanyrequests',
     'REGISTRY_TEMPORARY',
     75,
     undefined,
+  ],
+  "Docker Hub's limit on pulls": [
+    'python:3.11: failed to resolve source metadata for docker.io/library/python:3.11: failed to copy: httpReadSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/library/python/manifests/3.11: 429 Too Many Requests - Server message: toomanyrequests',
+    'REGISTRY_RATE_LIMIT',
+    75,
+    /docker login, or a mirror/,
   ],
   'a full disk': [
     'failed to copy files: write /tmp/x: no space left on device',

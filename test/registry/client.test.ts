@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
 import { chmod, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { lookAtLayerCache } from '../../src/cache/layer-cache.ts';
 import { LayerwrightError } from '../../src/errors.ts';
 import { temporaryDirectory } from '../../src/host/files.ts';
-import {
-  isLoopback,
-  loginHint,
-  parseChallenge,
-  registryClient,
-  repositoryHint,
-} from '../../src/registry/client.ts';
+import type { Host } from '../../src/host/host.ts';
+import { emptyNetwork } from '../../src/host/network.ts';
+import { parseChallenge } from '../../src/registry/auth.ts';
+import { registryClient } from '../../src/registry/client.ts';
 import { testHost } from '../support/host.ts';
 import { closedAddress, httpServer } from '../support/http-server.ts';
 
@@ -219,22 +217,197 @@ test('a layer cache: hit, miss and unreadable are three things', async () => {
   assert.match(gone.detail ?? '', /connection refused/);
 });
 
-test('small things: loopback names, challenges, ECR hints', () => {
-  for (const name of ['localhost', 'localhost:5000', '127.0.0.1:5000', '127.9.8.7', '[::1]:1'])
-    assert.ok(isLoopback(name), name);
-  for (const name of ['localhost.example.com', '10.0.0.1:5000', '127.0.0.1.example.com', 'docker.io'])
-    assert.ok(!isLoopback(name), name);
+test('a challenge: its scheme and parameters', () => {
   assert.deepEqual(parseChallenge('Bearer realm="https://a/t",service="s",scope="repository:x:pull,push"'), [
     'bearer',
     { realm: 'https://a/t', service: 's', scope: 'repository:x:pull,push' },
   ]);
-  const ecr = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
-  assert.match(
-    loginHint(ecr),
-    /aws ecr get-login-password --region eu-west-1 \| docker login --username AWS --password-stdin 1234/,
+  assert.deepEqual(parseChallenge(''), ['', {}]);
+});
+
+/** A registry with a token server that answers with `answer`; what it was asked is kept. */
+async function withTokens(answer: (asked: URLSearchParams, request: IncomingMessage) => object, scope = '') {
+  const asked: URLSearchParams[] = [];
+  const server = await httpServer(async (request, response) => {
+    const url = new URL(request.url ?? '', `http://${request.headers.host}`);
+    if (url.pathname === '/token') {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      const form = new URLSearchParams(Buffer.concat(chunks).toString());
+      asked.push(request.method === 'POST' ? form : url.searchParams);
+      return void response
+        .writeHead(200)
+        .end(JSON.stringify(answer(asked.at(-1) as URLSearchParams, request)));
+    }
+    if (request.headers.authorization === 'Bearer good') return void response.writeHead(404).end();
+    const challenge = `Bearer realm="http://${request.headers.host}/token",service="reg"${scope && `,scope="${scope}"`}`;
+    response.writeHead(401, { 'www-authenticate': challenge }).end();
+  });
+  return { ...server, asked };
+}
+
+test('a token is used for as long as its server says, 60 seconds if it says nothing', async () => {
+  for (const [expires, good] of [
+    [300, 300],
+    [undefined, 60],
+  ] as const) {
+    await using server = await withTokens(() => ({ token: 'good', expires_in: expires }));
+    let now = 0;
+    const clock = { now: () => new Date(), monotonicMs: () => now };
+    const client = registryClient(
+      testHost({ env: { DOCKER_CONFIG: '/nonexistent' }, clock }),
+      server.address,
+      QUICK,
+    );
+    await client.manifest('x', '1');
+    now = (good - 10) * 1000;
+    await client.manifest('x', '2');
+    assert.equal(server.asked.length, 1);
+    now = good * 1000;
+    await client.manifest('x', '3');
+    assert.equal(server.asked.length, 2);
+  }
+});
+
+test('a refresh token goes to the token server in a form, and OAuth2 names the answer otherwise', async () => {
+  await using server = await withTokens(() => ({ access_token: 'good' }));
+  await using directory = await temporaryDirectory();
+  const auths = { [server.address]: { identitytoken: 'refresh-me' } };
+  await writeFile(join(directory.path, 'config.json'), JSON.stringify({ auths }));
+  const host = testHost({ env: { DOCKER_CONFIG: directory.path } });
+  assert.equal(await registryClient(host, server.address, QUICK).manifest('x', '1'), undefined);
+  const { client_id: _id, ...form } = Object.fromEntries(server.asked[0] ?? []);
+  assert.deepEqual(form, {
+    grant_type: 'refresh_token',
+    refresh_token: 'refresh-me',
+    scope: 'repository:x:pull',
+    service: 'reg',
+  });
+});
+
+test('what the registry wants beside our scope is asked for too', async () => {
+  await using server = await withTokens(() => ({ token: 'good' }), 'repository:x:pull repository:base:pull');
+  await registryClient(anonymous(), server.address, QUICK).manifest('x', '1');
+  assert.deepEqual(server.asked[0]?.getAll('scope'), ['repository:x:pull', 'repository:base:pull']);
+});
+
+test('a token that is refused is asked for once more, and not for ever', async () => {
+  await using server = await withTokens(() => ({ token: 'bad' }));
+  await failing(registryClient(anonymous(), server.address, QUICK).manifest('x', '1'), 'REGISTRY_DENIED', 2);
+  assert.equal(server.asked.length, 1);
+  await using empty = await withTokens(() => ({}));
+  await failing(registryClient(anonymous(), empty.address, QUICK).manifest('x', '1'), 'REGISTRY_ANSWER', 1);
+});
+
+/** A host whose network has only these names, each answered by itself. */
+function withHosts(
+  hosts: Readonly<Record<string, (url: URL, init: RequestInit) => Response>>,
+  overrides: Partial<Host> = {},
+) {
+  const requests: string[] = [];
+  const host = testHost({
+    env: { DOCKER_CONFIG: '/nonexistent' },
+    fetch: async (input, init = {}) => {
+      const url = new URL(String(input));
+      requests.push(`${init.method ?? 'GET'} ${url.origin}${url.pathname}`);
+      return (
+        hosts[url.host]?.(url, init) ??
+        Promise.reject(new TypeError('fetch failed', { cause: { code: 'ENOTFOUND' } }))
+      );
+    },
+    ...overrides,
+  });
+  return { host, requests };
+}
+
+const FOUND = () => new Response(MANIFEST, { status: 200, headers: { 'docker-content-digest': 'sha256:1' } });
+
+test('a login does not go in plain HTTP to a token server that an HTTPS registry names', async () => {
+  const env = {
+    DOCKER_CONFIG: '/nonexistent',
+    DOCKER_AUTH_CONFIG: '{"auths":{"r.test":{"auth":"bWU6cHc="}}}',
+  };
+  const challenge = { 'www-authenticate': 'Bearer realm="http://tokens.test/t"' };
+  const { host, requests } = withHosts(
+    { 'r.test': () => new Response('', { status: 401, headers: challenge }) },
+    { env },
   );
-  assert.match(
-    repositoryHint(ecr, 'chat'),
-    /aws ecr create-repository --repository-name chat --region eu-west-1/,
+  await failing(registryClient(host, 'r.test', QUICK).manifest('x', '1'), 'REGISTRY_INSECURE', 2);
+  assert.deepEqual(requests, ['GET https://r.test/v2/x/manifests/1']);
+});
+
+test('Docker Hub is found by its name, and its limit on pulls is named', async () => {
+  const { host, requests } = withHosts({
+    'registry-1.docker.io': () =>
+      new Response(
+        '{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit"}]}',
+        { status: 429 },
+      ),
+  });
+  await failing(
+    registryClient(host, 'docker.io', { retries: 0, firstDelayMs: 0 }).manifest('library/python', '3'),
+    'REGISTRY_RATE_LIMIT',
+    75,
+    /docker login, or a mirror/,
   );
+  assert.deepEqual(requests, ['GET https://registry-1.docker.io/v2/library/python/manifests/3']);
+});
+
+test('mirrors are asked first, in order, for what is pulled; what fails or does not have it is passed over', async () => {
+  const network = {
+    ...emptyNetwork,
+    plainHttp: ['two.test'],
+    mirrors: { 'docker.io': ['gone.test', 'one.test', 'two.test/cache/hub'] },
+  };
+  const notThere = () => new Response('{}', { status: 404 });
+  const hosts = { 'one.test': notThere, 'two.test': FOUND, 'registry-1.docker.io': FOUND };
+  const { host, requests } = withHosts(hosts, { network });
+  assert.equal(
+    (await registryClient(host, 'docker.io', QUICK).manifest('library/python', '3'))?.digest,
+    'sha256:1',
+  );
+  assert.deepEqual(
+    [...new Set(requests)],
+    [
+      'GET https://gone.test/v2/library/python/manifests/3',
+      'GET https://one.test/v2/library/python/manifests/3',
+      'GET http://two.test/v2/cache/hub/library/python/manifests/3',
+    ],
+  );
+  const without = withHosts({ 'one.test': notThere, 'registry-1.docker.io': FOUND }, { network });
+  assert.ok(await registryClient(without.host, 'docker.io', QUICK).manifest('library/python', '3'));
+  assert.equal(without.requests.at(-1), 'GET https://registry-1.docker.io/v2/library/python/manifests/3');
+});
+
+test('a mirror is never pushed to', async () => {
+  const network = { ...emptyNetwork, mirrors: { 'r.test': ['mirror.test'] } };
+  const { host, requests } = withHosts({ 'r.test': () => new Response('', { status: 202 }) }, { network });
+  await registryClient(host, 'r.test', QUICK).checkPush('x');
+  assert.deepEqual(requests, ['POST https://r.test/v2/x/blobs/uploads/']);
+});
+
+test('an upload that goes on elsewhere does not get the login', async () => {
+  const shown: (string | null)[] = [];
+  const see = (init: RequestInit) => shown.push(new Headers(init.headers).get('authorization'));
+  const env = {
+    DOCKER_CONFIG: '/nonexistent',
+    DOCKER_AUTH_CONFIG: '{"auths":{"r.test":{"auth":"bWU6cHc="}}}',
+  };
+  const { host } = withHosts(
+    {
+      'r.test': (_url, init) => {
+        see(init);
+        return new Headers(init.headers).has('authorization')
+          ? new Response('', { status: 202, headers: { location: 'https://elsewhere.test/upload' } })
+          : new Response('', { status: 401, headers: { 'www-authenticate': 'Basic realm="r"' } });
+      },
+      'elsewhere.test': (_url, init) => {
+        see(init);
+        return new Response(null, { status: 204 });
+      },
+    },
+    { env },
+  );
+  await registryClient(host, 'r.test', QUICK).checkPush('x');
+  assert.deepEqual(shown, [null, 'Basic bWU6cHc=', null]);
 });

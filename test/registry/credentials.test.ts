@@ -131,6 +131,44 @@ test('a configuration that is empty is none, one that is broken is named', async
       error instanceof LayerwrightError &&
       error.code === 'DOCKER_CONFIG_INVALID' &&
       error.exit === 2 &&
-      error.message === `${broken.env.DOCKER_CONFIG}/config.json is no JSON`,
+      error.message === `${broken.env.DOCKER_CONFIG}/config.json is no JSON object`,
   );
+});
+
+test('DOCKER_AUTH_CONFIG comes before the file, in the forms of the Docker CLI and of GitLab', async () => {
+  await using there = await docker(
+    { auths: { 'a.example.com': { auth: base64('of:file') }, 'b.example.com': { auth: base64('of:file') } } },
+    { lab: `echo '{"Username":"of","Secret":"helper"}'` },
+  );
+  const variable = (config: unknown) => ({ DOCKER_AUTH_CONFIG: JSON.stringify(config) });
+  const auths = { 'a.example.com': { auth: base64('of:variable') } };
+  assert.deepEqual(await there.find('a.example.com', variable({ auths })), basic('of', 'variable'));
+  assert.deepEqual(await there.find('b.example.com', variable({ auths })), basic('of', 'file'));
+  assert.deepEqual(await there.find('a.example.com', { DOCKER_AUTH_CONFIG: '' }), basic('of', 'file'));
+  const lab = variable({ auths, credHelpers: { 'b.example.com': 'lab' } });
+  assert.deepEqual(await there.find('b.example.com', lab), basic('of', 'helper'));
+  await assert.rejects(
+    there.find('a.example.com', { DOCKER_AUTH_CONFIG: '{"auths": secret-word' }),
+    (error) =>
+      error instanceof LayerwrightError &&
+      error.code === 'DOCKER_CONFIG_INVALID' &&
+      error.message === 'DOCKER_AUTH_CONFIG is no JSON object' &&
+      !JSON.stringify([error.message, error.hint, error.cause]).includes('secret-word'),
+  );
+});
+
+test('an empty helper means that a registry is in the file, although there is a store', async () => {
+  await using there = await docker({
+    auths: { 'a.example.com': { auth: base64('of:file') } },
+    credsStore: 'missing',
+    credHelpers: { 'a.example.com': '' },
+  });
+  assert.deepEqual(await there.find('a.example.com'), basic('of', 'file'));
+});
+
+test('Docker is asked before AWS, and ECR Public is anonymous for who names no AWS identity', async () => {
+  const ecr = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
+  await using there = await docker({ auths: { [ecr]: { auth: base64('AWS:of-docker') } } });
+  assert.deepEqual(await there.find(ecr), basic('AWS', 'of-docker'));
+  assert.equal(await there.find('public.ecr.aws'), undefined);
 });

@@ -1,5 +1,6 @@
 import { run } from '../../src/host/exec.ts';
 import type { Host } from '../../src/host/host.ts';
+import { emptyNetwork } from '../../src/host/network.ts';
 
 /** A host for tests: real programs and network, captured output, a clock that can be set. */
 export interface TestHost extends Host {
@@ -18,6 +19,7 @@ export function testHost(overrides: Partial<Host> & { now?: Date } = {}): TestHo
     clock: { now: () => now ?? new Date(), monotonicMs: () => performance.now() },
     run,
     fetch: (input, init) => fetch(input, init),
+    network: emptyNetwork,
     output: {
       data: (text) => {
         written.data += text;
