@@ -1,14 +1,15 @@
 import { type Command, Option } from 'commander';
 import { build } from '../commands/build.ts';
 import { HANDED_ON, toBuildRequest } from '../commands/build-request.ts';
-import { type DefineVerb, repeatable, verb } from './verb.ts';
+import { configured, type DefineVerb, repeatable, verb } from './verb.ts';
 
 /** `layerwright build`. */
 export const defineBuild: DefineVerb = (parent, host) => {
   addBuildOptions(
     verb(parent, 'build', 'build an image from a Dockerfile and push, load or export it'),
-  ).action(async (context: string | undefined, options) => {
-    await build(host, toBuildRequest(host.env, context, options));
+  ).action(async (context: string, _options, command) => {
+    const { host: machine, options } = await configured(host, command, context);
+    await build(machine, toBuildRequest(machine.env, context, options));
   });
 };
 
@@ -30,6 +31,8 @@ export function addBuildOptions(command: Command): Command {
   command.option('--provenance <spec>', 'provenance attestation (default: off)');
   command.option('--sbom <spec>', 'SBOM attestation (default: off)');
   command.option('--push', 'push the image to its registry');
+  // `--push=false`, which outranks a configuration file.
+  command.addOption(new Option('--no-push').hideHelp());
   command.option('--load', 'load the image into Docker');
   many('-o, --output <spec>', 'other output, e.g. type=oci,dest=image.tar');
   many(
@@ -41,9 +44,15 @@ export function addBuildOptions(command: Command): Command {
     '--cache-repo <repository>',
     'repository for caches, or none (default: that of --cache-to, else of the first tag)',
   );
+  many(
+    '--stage-dir <stage=dir>',
+    'directory that keeps the files of a stage, used in its place when there is no layer cache',
+  );
   command.option('--no-cache', 'do not use the cache');
   command.option('--pull', 'look for newer base images');
   command.option('--builder <name>', 'buildx builder (default: BUILDX_BUILDER, else chosen or made)');
+  many('--ca <file>', 'certificate authority to trust, in PEM: for registries, and for the programs in RUN');
+  many('--plain-http <host>', 'registry that is spoken to in plain HTTP');
   command.addOption(
     new Option('--way <way>', 'how to build')
       .choices(['auto', 'composed', 'split', 'solved'])

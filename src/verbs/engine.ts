@@ -1,5 +1,5 @@
 import { engineInstall, engineStatus, engineStop } from '../commands/engine.ts';
-import { type CommonOptions, type DefineVerb, print, verb } from './verb.ts';
+import { type CommonOptions, configured, type DefineVerb, print, verb } from './verb.ts';
 
 /** `layerwright engine install|status|stop`. */
 export const defineEngine: DefineVerb = (parent, host) => {
@@ -8,9 +8,10 @@ export const defineEngine: DefineVerb = (parent, host) => {
     engine,
     'install',
     'find Docker with buildx, or BuildKit and buildx on PATH; provision what is missing',
-  ).action(async (options: CommonOptions) =>
-    print(host, options, await engineInstall(host, options.progress)),
-  );
+  ).action(async (options: CommonOptions, command) => {
+    const { host: machine } = await configured(host, command);
+    print(host, options, await engineInstall(machine, options.progress));
+  });
   verb(engine, 'status', 'what is there, from where, and whether it runs').action(
     async (options: CommonOptions) => print(host, options, await engineStatus(host)),
   );

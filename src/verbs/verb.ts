@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { type Asked, type Configured, configure } from '../commands/configure.ts';
 import type { Host } from '../host/host.ts';
 import { type ProgressMode, progressModes } from '../report/views.ts';
 
@@ -19,7 +20,23 @@ export function verb(parent: Command, name: string, description: string): Comman
     .description(description)
     .addOption(new Option('--progress <mode>', 'how to show progress').choices(progressModes).default('auto'))
     .option('--json', 'print the result as one JSON object on standard output')
+    .option(
+      '--config <file>',
+      'configuration file, or none (default: layerwright.yml here or in the context)',
+    )
     .version(packageJson.version, '--version', 'print the version');
+}
+
+/** What the command line asks of a command; commander tells a default from what was given. */
+export function asked(command: Command, context?: string): Asked {
+  const options = command.opts();
+  const given = Object.entries(options).filter(([name]) => command.getOptionValueSource(name) === 'cli');
+  return { context, options, given: Object.fromEntries(given) };
+}
+
+/** Flags, environment and configuration file together, as a command's action gets them. */
+export function configured(host: Host, command: Command, context?: string): Promise<Configured> {
+  return configure(host, asked(command, context));
 }
 
 /** An option that may be given several times: its value is an array in the order of the command line. */

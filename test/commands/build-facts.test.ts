@@ -47,7 +47,7 @@ test('the Dockerfile of the context, its last stage, the tags with their placeho
     `docker.io/library/chat:${SHA}`,
     'r.example.com/a:feature-x-20260102',
   ]);
-  assert.deepEqual(facts.source, { sha: SHA, branch: 'feature/x' });
+  assert.deepEqual([facts.source.sha, facts.source.branch], [SHA, 'feature/x']);
   assert.equal((await there.facts('service', { target: 'base' })).target?.name, 'base');
 });
 

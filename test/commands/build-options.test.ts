@@ -40,6 +40,9 @@ test('without a word: the current directory, everything chosen for the user', as
       compression: 'zstd',
     },
     builder: undefined,
+    stageDirectories: [],
+    sourceLabels: false,
+    sourceDateEpoch: undefined,
     metadataFile: undefined,
     imageDefinitions: undefined,
     containerName: undefined,
@@ -136,4 +139,15 @@ test('a way that this version does not have is refused, solved is what auto does
 test('a cache or output that is not understood is refused', async () => {
   await assert.rejects(requested('--cache-to type=registry,mode'), refused('FLAG_INVALID'));
   await assert.rejects(requested('-o type=oci,dest'), refused('FLAG_INVALID'));
+});
+
+test('directories for stages, labels and times of the source', async () => {
+  const request = await requested(
+    '--stage-dir wheels=.cache/wheels --source-labels --source-date-epoch 17 .',
+  );
+  assert.deepEqual(request.stageDirectories, [{ stage: 'wheels', directory: '.cache/wheels' }]);
+  assert.deepEqual([request.sourceLabels, request.sourceDateEpoch], [true, 17]);
+  assert.equal((await requested('--source-date-epoch commit')).sourceDateEpoch, 'commit');
+  await assert.rejects(requested('--stage-dir wheels'), refused('FLAG_INVALID'));
+  await assert.rejects(requested('--source-date-epoch today'), refused('FLAG_INVALID'));
 });

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { git, layerwright, projectOf, testbedVariable } from './launch.ts';
+
+/** One value for each kind of credential, so that a find tells which one leaked. */
+const id = randomUUID().replaceAll('-', '').slice(0, 12);
+const canary = (kind: string) => `canary${kind}${id}`;
+const CANARIES: Readonly<Record<string, string>> = {
+  'build argument': canary('argument'),
+  'build secret': canary('secret'),
+  'index login': canary('index'),
+  netrc: canary('netrc'),
+  'AWS secret key': testbedVariable('AWS_SECRET_ACCESS_KEY'),
+  'registry login': Buffer.from(
+    `${testbedVariable('LW_REGISTRY_AUTH_USER')}:${testbedVariable('LW_REGISTRY_AUTH_PASSWORD')}`,
+  ).toString('base64'),
+  'unrelated variable': canary('environment'),
+};
+
+const GZIP = [0x1f, 0x8b];
+const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
+
+/** What a blob says, unpacked if it is packed; tar archives are searched as they are. */
+function opened(bytes: Buffer): Buffer {
+  const begins = (magic: readonly number[]) => magic.every((byte, index) => bytes[index] === byte);
+  if (begins(GZIP)) return gunzipSync(bytes);
+  return begins(ZSTD) ? zstdDecompressSync(bytes) : bytes;
+}
+
+/** Which canaries stand in a file, by kind. */
+function leaksIn(bytes: Buffer): string[] {
+  const content = opened(bytes);
+  return Object.entries(CANARIES)
+    .filter(([, value]) => content.includes(value))
+    .map(([kind]) => kind);
+}
+
+async function leaksBelow(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const found: string[] = [];
+  let files = 0;
+  for (const entry of entries) {
+    if (!entry.isFile()) continue;
+    files++;
+    const path = join(entry.parentPath, entry.name);
+    for (const kind of leaksIn(await readFile(path)))
+      found.push(`${kind} in ${path.slice(directory.length)}`);
+  }
+  assert.ok(files > 0, `${directory} has files to search`);
+  return found;
+}
+
+test('no credential gets into layers, config, history, caches, metadata or logs', async () => {
+  const withLogin = testbedVariable('LW_REGISTRY_AUTH');
+  const index = new URL(testbedVariable('LW_PACKAGE_INDEX'));
+  await using project = await projectOf({
+    Dockerfile: [
+      'FROM python:3.11-slim AS download',
+      'ARG TOKEN',
+      'RUN --mount=type=secret,id=pass --mount=type=secret,id=netrc,target=/root/.netrc \\',
+      '    --mount=type=secret,id=index,env=PIP_INDEX_URL \\',
+      '    test -n "$TOKEN" && test -s /run/secrets/pass && test -s /root/.netrc \\',
+      '    && pip download --no-cache-dir --dest /wheels six==1.16.0',
+      'FROM scratch AS wheels',
+      'COPY --from=download /wheels /',
+      'FROM python:3.11-slim',
+      'COPY --from=wheels / /wheels',
+    ].join('\n'),
+    '.dockerignore': '*\n',
+    'docker/config.json': JSON.stringify({ auths: { [withLogin]: { auth: CANARIES['registry login'] } } }),
+    pass: `${CANARIES['build secret']}\n`,
+    netrc: `machine example.invalid login me password ${CANARIES.netrc}\n`,
+  });
+  await git(project.path, 'init', '--quiet');
+  const env = {
+    DOCKER_CONFIG: join(project.path, 'docker'),
+    PIP_INDEX: `http://me:${CANARIES['index login']}@${index.host}${index.pathname}`,
+    SOMETHING: CANARIES['unrelated variable'],
+  };
+  const repository = `${withLogin}/run-${id}/canaries`;
+  const files = ['--metadata-file', 'out/metadata.json', '--image-definitions', 'out/imagedefinitions.json'];
+  const secrets = [
+    '--secret',
+    'id=pass,src=pass',
+    '--secret',
+    'id=netrc,src=netrc',
+    '--secret',
+    'id=index,env=PIP_INDEX',
+  ];
+  const result = await layerwright(
+    [
+      ...['build', '--push', '--json', '-t', `${repository}:1`, '--stage-dir', 'wheels=out/wheels'],
+      ...['--build-arg', `TOKEN=${CANARIES['build argument']}`, ...secrets, ...files, '.'],
+    ],
+    { cwd: project.path, env },
+  );
+  assert.equal(result.exitCode, 0, result.stderr);
+  const config = await layerwright(['config', '--all'], { cwd: project.path, env });
+  const doctor = await layerwright(['doctor', '--json', '-t', `${repository}:1`], { cwd: project.path, env });
+  const store = `s3://${testbedVariable('LW_S3_BUCKET')}/canaries-${id}`;
+  const saved = await layerwright(['cache', 'save', '--store', store, '--key', 'wheels', 'out/wheels'], {
+    cwd: project.path,
+    env,
+  });
+  assert.match(saved.stderr, /saved/);
+
+  const said = [result, config, doctor, saved].map(({ stdout, stderr }) => stdout + stderr).join('\n');
+  assert.deepEqual(leaksIn(Buffer.from(said)), [], 'what is printed');
+  const testbed = testbedVariable('LW_TESTBED_DIR');
+  assert.deepEqual(
+    await leaksBelow(join(testbed, 'registry-auth', 'data')),
+    [],
+    'layers, config, history, layer cache',
+  );
+  assert.deepEqual(await leaksBelow(join(testbed, 's3')), [], 'the store');
+  assert.deepEqual(await leaksBelow(join(project.path, 'out')), [], 'metadata and directories');
+});
+
+test('the search finds what is there', () => {
+  const secret = CANARIES['build secret'] ?? '';
+  assert.deepEqual(leaksIn(Buffer.from(`x ${secret} y`)), ['build secret']);
+  assert.deepEqual(leaksIn(Buffer.from('nothing')), []);
+});
