@@ -33,7 +33,7 @@ export async function sourceContext(host: Host, directory: string): Promise<Sour
     // Empty on a detached HEAD, where there is no branch to speak of.
     ci.branch ?? ask('symbolic-ref', '--short', '--quiet', 'HEAD'),
     ci.repositoryUrl === undefined ? ask('config', '--get', 'remote.origin.url') : undefined,
-    ask('show', '--no-patch', '--format=%ct', ci.sha ?? 'HEAD'),
+    ask('show', '--no-patch', '--format=%ct', ...(ci.sha === undefined ? [] : [ci.sha])),
   ]);
   return {
     ...ci,

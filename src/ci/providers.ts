@@ -56,7 +56,7 @@ function codebuild(env: NodeJS.ProcessEnv): CiFacts {
 }
 
 /** Events that only somebody with write access can cause; the others may run what a stranger wrote. */
-const GITHUB_EVENTS: Readonly<Record<string, CiEvent>> = {
+const EVENTS_OF_WRITERS: Readonly<Record<string, CiEvent>> = {
   push: 'push',
   merge_group: 'push',
   create: 'push',
@@ -69,7 +69,7 @@ const GITHUB_EVENTS: Readonly<Record<string, CiEvent>> = {
 
 function github(env: NodeJS.ProcessEnv): CiFacts {
   const name = env.GITHUB_EVENT_NAME ?? 'push';
-  const event = GITHUB_EVENTS[name];
+  const event = EVENTS_OF_WRITERS[name];
   const isTag = env.GITHUB_REF_TYPE === 'tag';
   const isPullRequest = name.startsWith('pull_request');
   return {
@@ -86,7 +86,7 @@ function github(env: NodeJS.ProcessEnv): CiFacts {
   };
 }
 
-const GITLAB_SOURCES: Readonly<Record<string, CiEvent>> = {
+const SOURCES_OF_WRITERS: Readonly<Record<string, CiEvent>> = {
   push: 'push',
   schedule: 'schedule',
   web: 'manual',
@@ -100,7 +100,7 @@ const GITLAB_SOURCES: Readonly<Record<string, CiEvent>> = {
 
 function gitlab(env: NodeJS.ProcessEnv): CiFacts {
   const source = env.CI_PIPELINE_SOURCE ?? 'push';
-  const event = GITLAB_SOURCES[source];
+  const event = SOURCES_OF_WRITERS[source];
   const pullRequest = env.CI_MERGE_REQUEST_IID ?? env.CI_EXTERNAL_PULL_REQUEST_IID;
   return {
     sha: commitOrNone(env.CI_COMMIT_SHA),

@@ -13,6 +13,8 @@ export interface BuildRequest {
   readonly tags: readonly string[];
   readonly wishes: BuildWishes;
   readonly builder: string | undefined;
+  /** Directories that keep the files of stages. */
+  readonly stageDirectories: readonly { readonly stage: string; readonly directory: string }[];
   /** Whether the image gets labels that say where it comes from. */
   readonly sourceLabels: boolean;
   /** What the image's times are set to: the commit's time, or seconds since 1970; undefined leaves them to BuildKit. */
@@ -81,6 +83,7 @@ export function toBuildRequest(
     tags: texts('tag'),
     wishes,
     builder: text('builder') || env.BUILDX_BUILDER || undefined,
+    stageDirectories: texts('stageDir').map(stageDirectory),
     sourceLabels: options.sourceLabels === true,
     sourceDateEpoch: sourceDateEpoch(text('sourceDateEpoch')),
     metadataFile: text('metadataFile'),
@@ -106,6 +109,12 @@ export function toBuildRequest(
       ),
     },
   };
+}
+
+function stageDirectory(text: string): BuildRequest['stageDirectories'][number] {
+  const [, stage, directory] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (stage && directory) return { stage, directory };
+  throw usageError('FLAG_INVALID', `--stage-dir "${text}" is no STAGE=DIR`);
 }
 
 function sourceDateEpoch(text: string | undefined): BuildRequest['sourceDateEpoch'] {

@@ -3,6 +3,8 @@ import type { CacheLook } from '../cache/layer-cache.ts';
 import type { SourceContext } from '../ci/context.ts';
 import { imageDefinitions } from '../ci/image-definitions.ts';
 import { sourceLabels } from '../ci/labels.ts';
+import { withoutAuthorities } from '../dockerfile/rewrite.ts';
+import type { Builder } from '../engine/builder.ts';
 import type { BuildxCall } from '../engine/buildx.ts';
 import { type BuildProgress, type BuildState, createBuildProgress, failedStep } from '../engine/progress.ts';
 import { type BuildMetadata, solve } from '../engine/solve.ts';
@@ -17,8 +19,15 @@ import { stepsFor } from '../report/steps.ts';
 import { summary } from '../report/summary.ts';
 import { progressView } from '../report/views.ts';
 import { type GatheredFacts, gatherBuildFacts } from './build-facts.ts';
+import { handOver } from './build-handover.ts';
 import type { BuildRequest } from './build-request.ts';
-import { type Prepared, prepare } from './prepare.ts';
+import { prepare } from './prepare.ts';
+import {
+  fillStageDirectories,
+  openStageDirectories,
+  type StageDirectory,
+  stageContexts,
+} from './stage-directories.ts';
 
 /**
  * Builds an image: facts -> plan -> run -> publish.
@@ -33,9 +42,15 @@ export async function build(host: Host, request: BuildRequest): Promise<BuildRes
   checkPlan(request, plan);
   for (const path of [request.metadataFile, request.imageDefinitions, request.passed.imageIdFile])
     if (path !== undefined) await requireWritable(resolve(host.cwd, path));
-  const prepared = await prepare(host, request, plan);
+  const prepared = await prepare(host, request, plan, facts.dockerfile);
   try {
-    const { metadata, state } = await run(host, request, facts, plan, prepared);
+    const directories = await openStageDirectories(host, request, facts, prepared.looks);
+    await using handover = await handOver(host, request, facts, plan, prepared.builder);
+    const call = handover.applyTo(buildxCall(request, facts, plan, prepared.looks, directories));
+    const { metadata, state } = await run(host, request, call, handover.builder);
+    const wanting = directories.filter(({ outcome }) => outcome === 'stale');
+    const isCached = prepared.looks.some(({ outcome }) => outcome === 'hit');
+    const filled = isCached ? [] : await fillStageDirectories(host, handover.builder, call, wanting);
     const compressedBytes = plan.pushes ? await pushedImageBytes(host, plan.tags[0], metadata) : undefined;
     const seconds = { ...prepared.seconds, total: (host.clock.monotonicMs() - started) / 1000 };
     const result = buildResult({
@@ -45,6 +60,12 @@ export async function build(host: Host, request: BuildRequest): Promise<BuildRes
       metadata,
       state,
       compressedBytes,
+      directories: directories.map(({ stage, directory, outcome, detail = null }) => ({
+        stage,
+        directory,
+        outcome: filled.includes(stage) ? 'filled' : outcome,
+        detail,
+      })),
       seconds,
     });
     await publish(host, request, plan, metadata, result);
@@ -80,17 +101,16 @@ function checkPlan(request: BuildRequest, plan: BuildPlan): void {
 async function run(
   host: Host,
   request: BuildRequest,
-  facts: GatheredFacts,
-  plan: BuildPlan,
-  { builder, looks }: Prepared,
+  call: Omit<BuildxCall, 'metadataFile' | 'builder'>,
+  builder: Builder,
 ): Promise<{ metadata: BuildMetadata; state: BuildState }> {
   let attempt = watched(host, request);
   try {
-    const metadata = await solve(host, builder, buildxCall(request, facts, plan, looks), {
+    const metadata = await solve(host, builder, call, {
       begin() {
         if (attempt.state.outcome !== undefined) attempt = watched(host, request);
       },
-      line: (line) => attempt.feed(line),
+      line: (line) => attempt.feed(withoutAuthorities(line)),
       failure() {
         const { state } = attempt;
         const failed = failedStep(state);
@@ -134,6 +154,7 @@ function buildxCall(
   facts: GatheredFacts,
   plan: BuildPlan,
   looks: readonly CacheLook[],
+  directories: readonly StageDirectory[],
 ): Omit<BuildxCall, 'metadataFile' | 'builder'> {
   // A cache that is not there yet is left out: BuildKit would ask for it again only to say so.
   const missing = new Set(looks.filter((look) => look.outcome === 'miss').map((look) => look.reference));
@@ -148,12 +169,16 @@ function buildxCall(
       .filter(({ reference }) => reference === undefined || !missing.has(reference))
       .map(({ spec }) => spec),
     cacheTo: plan.cacheTo,
-    passed: passedOptions(request, facts.source),
+    passed: passedOptions(request, facts.source, stageContexts(directories)),
   };
 }
 
 /** What the user gave, and what was asked for of the source. */
-function passedOptions(request: BuildRequest, source: SourceContext): BuildRequest['passed'] {
+function passedOptions(
+  request: BuildRequest,
+  source: SourceContext,
+  contexts: readonly string[],
+): BuildRequest['passed'] {
   const { passed, sourceDateEpoch } = request;
   const seconds = sourceDateEpoch === 'commit' ? source.commitSeconds : sourceDateEpoch;
   if (sourceDateEpoch !== undefined && seconds === undefined)
@@ -164,6 +189,7 @@ function passedOptions(request: BuildRequest, source: SourceContext): BuildReque
     );
   return {
     ...passed,
+    buildContexts: [...contexts, ...passed.buildContexts],
     // The user's own come later and win.
     labels: [...(request.sourceLabels ? sourceLabels(source) : []), ...passed.labels],
     buildArguments: [

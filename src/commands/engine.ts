@@ -172,7 +172,8 @@ function builderRecord(listed: ListedBuilder): BuilderRecord {
   };
 }
 
-const ORIGIN: Record<Tool['from'], string> = {
+/** Where a tool comes from, in words. */
+export const ORIGIN: Record<Tool['from'], string> = {
   docker: 'Docker',
   path: 'PATH',
   release: 'its release',

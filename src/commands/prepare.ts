@@ -1,10 +1,13 @@
 import { type CacheLook, lookAtLayerCache } from '../cache/layer-cache.ts';
-import { type Builder, chooseBuilder } from '../engine/builder.ts';
+import type { Dockerfile } from '../dockerfile/parse.ts';
+import { type Builder, type BuilderNeeds, chooseBuilder } from '../engine/builder.ts';
 import type { Host } from '../host/host.ts';
+import { isLoopback } from '../host/proxy.ts';
 import { parseReference } from '../image/reference.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
-import { isLoopback, registryClient } from '../registry/client.ts';
+import { registryClient } from '../registry/client.ts';
 import { stepsFor } from '../report/steps.ts';
+import { registriesOf } from './build-registries.ts';
 import type { BuildRequest } from './build-request.ts';
 
 /** What a solve needs, and how long each part took to get, in seconds. */
@@ -19,14 +22,15 @@ export interface Prepared {
  *
  * @throws LayerwrightError of the registry (2, 75) or of the builder (2)
  */
-export async function prepare(host: Host, request: BuildRequest, plan: BuildPlan): Promise<Prepared> {
+export async function prepare(
+  host: Host,
+  request: BuildRequest,
+  plan: BuildPlan,
+  dockerfile?: Dockerfile,
+): Promise<Prepared> {
   const [builder, looks, pushes] = await Promise.allSettled([
     timed(host, () =>
-      chooseBuilder(host, stepsFor(host, request.progress), {
-        name: request.builder,
-        beyondDocker: needsMoreThanDocker(plan),
-        loopback: usesLoopback(plan),
-      }),
+      chooseBuilder(host, stepsFor(host, request.progress), builderNeeds(request, plan, dockerfile)),
     ),
     timed(host, () =>
       Promise.all(cacheReferences(plan).map((reference) => lookAtLayerCache(host, reference))),
@@ -46,18 +50,33 @@ export async function prepare(host: Host, request: BuildRequest, plan: BuildPlan
   throw [pushes, builder, looks].find((one) => one.status === 'rejected')?.reason;
 }
 
+/** What the build needs of its builder. */
+export function builderNeeds(
+  request: Pick<BuildRequest, 'builder' | 'passed'>,
+  plan: BuildPlan,
+  dockerfile?: Dockerfile,
+): BuilderNeeds {
+  return {
+    name: request.builder,
+    beyondDocker: needsMoreThanDocker(plan),
+    loopback: usesLoopback(plan),
+    registries: registriesOf(request, plan, dockerfile),
+  };
+}
+
 async function timed<T>(host: Host, work: () => Promise<T>): Promise<{ result: T; seconds: number }> {
   const started = host.clock.monotonicMs();
   const result = await work();
   return { result, seconds: (host.clock.monotonicMs() - started) / 1000 };
 }
 
-function cacheReferences(plan: BuildPlan): readonly string[] {
+/** The layer caches in registries that are to be read. */
+export function cacheReferences(plan: BuildPlan): readonly string[] {
   return plan.cacheFrom.flatMap(({ reference }) => reference ?? []);
 }
 
 /** Each repository that is pushed to, once. */
-function targetRepositories(plan: BuildPlan): readonly [domain: string, path: string][] {
+export function targetRepositories(plan: BuildPlan): readonly [domain: string, path: string][] {
   if (!plan.pushes) return [];
   const references = plan.tags.map(parseReference);
   return [
