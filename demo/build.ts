@@ -8,7 +8,8 @@ import type { Testbed } from '../testbed/testbed.ts';
 import type { Project } from './project.ts';
 import type { Row } from './table.ts';
 
-const LAUNCHER = join(import.meta.dirname, '..', 'bin', 'layerwright.js');
+/** The command as a checkout has it. */
+export const LAUNCHER = join(import.meta.dirname, '..', 'bin', 'layerwright.js');
 
 /** The repository that everything goes to, layer cache included. */
 export function repositoryIn(testbed: Pick<Testbed, 'env'>): string {
@@ -71,7 +72,8 @@ export async function buildByBuildx(
   return { scenario, tool: 'buildx', ...measured, pulledBytes: null, cachedSteps: null, totalSteps: null };
 }
 
-async function timed(
+/** Wall-clock seconds of a build that is pushed to `tag`, and what the registry grew by. */
+export async function timed(
   host: Host,
   testbed: Testbed,
   project: Project,

@@ -6,16 +6,15 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join, relative } from 'node:path';
 import { ENGINE_VERSIONS } from '../src/engine/releases.ts';
-import { EXIT, exitCodeOf, interruptedError, usageError } from '../src/errors.ts';
 import { temporaryDirectory } from '../src/host/files.ts';
-import { type Host, processHost } from '../src/host/host.ts';
+import type { Host } from '../src/host/host.ts';
 import type { Steps } from '../src/host/steps.ts';
-import { renderError } from '../src/report/error.ts';
 import { painter } from '../src/report/format.ts';
 import { stepsFor } from '../src/report/steps.ts';
 import { startTestbed, type Testbed } from '../testbed/testbed.ts';
 import { type Answer, ask } from './ask.ts';
 import { buildByBuildx, buildByLayerwright } from './build.ts';
+import { asRoot } from './main.ts';
 import { demoPage } from './page.ts';
 import { checkOut, type Project } from './project.ts';
 import { type Row, textTable } from './table.ts';
@@ -82,28 +81,4 @@ async function report(host: Host, { rows, answer }: Outcome): Promise<void> {
   host.output.talk(`\nAs a page: ${relative(host.cwd, join(out, 'index.html'))}\n`);
 }
 
-async function main(): Promise<void> {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => controller.abort(interruptedError()));
-  const host = processHost(controller.signal);
-  try {
-    if (process.platform !== 'linux' || process.getuid?.() !== 0)
-      throw usageError(
-        'DEMO_NEEDS_ROOT',
-        'the demo starts a registry and builders of its own, which needs Linux and root',
-        'Run it as root on Linux, e.g. in a container that may mount (--privileged).',
-      );
-    await report(host, await demo(host));
-  } catch (error) {
-    if (controller.signal.aborted) {
-      host.output.talk('interrupted\n');
-      process.exitCode = EXIT.interrupted;
-      return;
-    }
-    host.output.talk(renderError(error, { colour: host.output.colour }));
-    process.exitCode = exitCodeOf(error);
-  }
-}
-
-await main();
+await asRoot(async (host) => report(host, await demo(host)));

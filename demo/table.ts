@@ -34,19 +34,29 @@ export const WORD_COLUMNS = 2;
 
 /** The rows as a table for a terminal, each line with its line end. */
 export function textTable(rows: readonly Row[]): string {
-  const cells = [
+  return table(
     COLUMNS.map(({ title }) => title),
-    ...rows.map((row) => COLUMNS.map(({ cell }) => cell(row))),
-  ];
-  const widths = COLUMNS.map((_column, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
-  const lines = cells.map((line) =>
-    line
+    rows.map((row) => COLUMNS.map(({ cell }) => cell(row))),
+    WORD_COLUMNS,
+  );
+}
+
+/** Cells in columns below their titles; the first `words` columns stand to the left, the others to the right. */
+export function table(
+  titles: readonly string[],
+  rows: readonly (readonly string[])[],
+  words: number,
+): string {
+  const widths = titles.map((title, index) =>
+    Math.max(title.length, ...rows.map((row) => row[index]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
       .map((cell, index) =>
-        index < WORD_COLUMNS ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0),
+        index < words ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0),
       )
       .join('   ')
-      .trimEnd(),
-  );
+      .trimEnd();
   const rule = widths.map((width) => '─'.repeat(width)).join('───');
-  return `${[lines[0], rule, ...lines.slice(1)].map((line) => `  ${line}\n`).join('')}`;
+  return [line(titles), rule, ...rows.map(line)].map((text) => `  ${text}\n`).join('');
 }

@@ -52,8 +52,11 @@ const notices = [...bundled].sort().map((name) => {
     license: string;
   };
   const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));
-  if (file === undefined) throw new Error(`${name} has no licence file: it cannot be bundled`);
-  return `${name} ${version} (${license})\n\n${readFileSync(join(directory, file), 'utf8').trim()}\n`;
+  // Some packages of the AWS SDK only name their licence, which is ours too.
+  if (file === undefined && license !== 'Apache-2.0')
+    throw new Error(`${name} has no licence file: it cannot be bundled`);
+  const path = file === undefined ? join(root, 'LICENSE') : join(directory, file);
+  return `${name} ${version} (${license})\n\n${readFileSync(path, 'utf8').trim()}\n`;
 });
 mkdirSync(dist, { recursive: true });
 writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), notices.join(`\n${'-'.repeat(78)}\n\n`));

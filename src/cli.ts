@@ -2,20 +2,32 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { EXIT, exitCodeOf, interruptedError, knownError } from './errors.ts';
 import { type Host, processHost } from './host/host.ts';
+import { emptyNetwork, withNetwork } from './host/network.ts';
 import { errorRecord, renderError } from './report/error.ts';
 import { defineBuild } from './verbs/build.ts';
+import { defineCache } from './verbs/cache.ts';
+import { defineCi } from './verbs/ci.ts';
+import { defineConfig } from './verbs/config.ts';
+import { defineDoctor } from './verbs/doctor.ts';
 import { defineEngine } from './verbs/engine.ts';
 import type { DefineVerb } from './verbs/verb.ts';
 
 /** The commands, in the order of the help text. */
-const VERBS: readonly DefineVerb[] = [defineBuild, defineEngine];
+const VERBS: readonly DefineVerb[] = [
+  defineBuild,
+  defineCi,
+  defineCache,
+  defineEngine,
+  defineConfig,
+  defineDoctor,
+];
 
 /** argv -> command -> render -> exit code. Sets `process.exitCode`; the process ends when nothing is left to do. */
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<void> {
   const controller = new AbortController();
   const interrupt = () => controller.abort(interruptedError());
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
-  const host = processHost(controller.signal);
+  const host = await withNetwork(processHost(controller.signal), emptyNetwork);
   const words = normaliseBooleans(argv);
   const json = words.includes('--json');
   try {
@@ -48,7 +60,8 @@ export function normaliseBooleans(argv: readonly string[]): readonly string[] {
         word,
       );
     if (!match) return [word];
-    return match[2] === undefined ? [] : [match[1] as string];
+    if (match[2] !== undefined) return [match[1] as string];
+    return match[1] === '--push' ? ['--no-push'] : [];
   });
 }
 

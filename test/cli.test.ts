@@ -17,7 +17,7 @@ async function layerwright(...words: string[]) {
 test("buildx's switches may have a value, in the spellings of Go", () => {
   const words = (line: string) => normaliseBooleans(line.split(' ')).join(' ');
   assert.equal(words('build --push=true --load=1 --pull --json=T .'), 'build --push --load --pull --json .');
-  assert.equal(words('build --push=false --no-cache=0 --load=False --json=f .'), 'build .');
+  assert.equal(words('build --push=false --no-cache=0 --load=False --json=f .'), 'build --no-push .');
   assert.equal(words('build --no-cache=TRUE'), 'build --no-cache');
 });
 
@@ -73,9 +73,19 @@ test('the parser of options tells machines of its errors too', async () => {
 });
 
 test('every command has --json, --progress, --help and --version', async () => {
-  for (const command of [['build'], ['engine', 'install'], ['engine', 'status'], ['engine', 'stop']]) {
+  for (const command of [
+    ['build'],
+    ['ci', 'run'],
+    ['config'],
+    ['doctor'],
+    ['cache', 'save'],
+    ['cache', 'restore'],
+    ['engine', 'install'],
+    ['engine', 'status'],
+    ['engine', 'stop'],
+  ]) {
     const { stdout } = await layerwright(...command, '--help');
-    for (const option of ['--json', '--progress <mode>', '--help', '--version'])
+    for (const option of ['--json', '--config <file>', '--progress <mode>', '--help', '--version'])
       assert.ok(stdout.includes(option), `${command.join(' ')} ${option}`);
     assert.equal((await layerwright(...command, '--version')).stdout, `${packageJson.version}\n`);
   }

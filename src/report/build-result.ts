@@ -22,6 +22,8 @@ export interface BuildResult {
   /** Wall-clock seconds. Parts may overlap: `total` is not their sum. */
   readonly seconds: BuildSeconds;
   readonly cache: { readonly from: readonly CacheRead[]; readonly to: readonly CacheWritten[] };
+  /** What became of each `--stage-dir`. */
+  readonly directories: readonly DirectoryResult[];
   /** Null if no image came out. */
   readonly image: ImageResult | null;
   readonly warnings: readonly ResultWarning[];
@@ -68,6 +70,20 @@ export interface CacheWritten {
   readonly detail: string | null;
 }
 
+export interface DirectoryResult {
+  readonly stage: string;
+  /** As given. */
+  readonly directory: string;
+  /**
+   * `used`: its files stood for the stage. `filled`: they were taken out of the builder. `current`: they fit, but a layer
+   * cache was there. `stale`: they do not fit, and with a layer cache there was nothing to take out. `unknown`: whether they
+   * fit could not be found out.
+   */
+  readonly outcome: 'used' | 'filled' | 'current' | 'stale' | 'unknown';
+  /** Why it is unknown. */
+  readonly detail: string | null;
+}
+
 export interface ImageResult {
   readonly digest: string;
   readonly references: readonly string[];
@@ -106,6 +122,7 @@ export interface BuildResultParts {
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly state: BuildState;
   readonly compressedBytes: number | undefined;
+  readonly directories?: readonly DirectoryResult[];
   /** Counted at the registry, where that was done. */
   readonly pushedBytes?: number | undefined;
   /** Measured around the build. */
@@ -135,6 +152,7 @@ export function buildResult(parts: BuildResultParts): BuildResult {
     },
     seconds: secondsOf(parts, totals.ms),
     cache,
+    directories: parts.directories ?? [],
     image: imageOf(parts),
     warnings: [...warningsOf(state), ...cacheWarnings(cache)],
     next: nextOf(parts, outcome),

@@ -29,7 +29,7 @@ export function summary(result: BuildResult, style: SummaryStyle): string {
     ['image', imageLines(result)],
     ['steps', [stepsLine(result)]],
     ['bytes', [bytesLine(result)]],
-    ['cache', cacheLines(result)],
+    ['cache', [...cacheLines(result), ...directoryLines(result)]],
     ['time', folded(timeParts(result.seconds), style.columns - LABEL_WIDTH - 4)],
   ];
   const lines = rows.flatMap(([label, values]) =>
@@ -90,6 +90,21 @@ function cacheLines({ cache }: BuildResult): readonly string[] {
     );
   for (const one of cache.to) add(one.ref, written[one.outcome]);
   return [...refs].map(([ref, said]) => `${ref}: ${said.join(', ')}`);
+}
+
+const DIRECTORY_WORDS = {
+  used: 'stood for the stage',
+  filled: 'filled',
+  current: 'not needed',
+  stale: 'not needed, out of date',
+  unknown: 'not used',
+} as const;
+
+function directoryLines({ directories }: BuildResult): readonly string[] {
+  return directories.map(
+    ({ stage, directory, outcome, detail }) =>
+      `${directory} (stage ${stage}): ${DIRECTORY_WORDS[outcome]}${detail === null ? '' : ` (${detail})`}`,
+  );
 }
 
 function timeParts(seconds: BuildSeconds): readonly string[] {

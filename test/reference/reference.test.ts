@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { CHECKS } from '../../src/commands/doctor/checks.ts';
+import { KEY_NAMES, keyOf } from '../../src/config/keys.ts';
 import { ENGINE_VERSIONS, packagedSums } from '../../src/engine/releases.ts';
 import { EXIT } from '../../src/errors.ts';
 import { run } from '../../src/host/exec.ts';
@@ -10,15 +12,21 @@ const root = join(import.meta.dirname, '..', '..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const pages = {
   build: read('docs/reference/build.md'),
+  cache: read('docs/reference/cache.md'),
+  'ci-generate': read('docs/reference/ci-generate.md'),
+  'ci-run': read('docs/reference/ci-run.md'),
+  config: read('docs/reference/config.md'),
+  doctor: read('docs/reference/doctor.md'),
   engine: read('docs/reference/engine.md'),
   errors: read('docs/reference/errors.md'),
+  registries: read('docs/reference/registries.md'),
 };
 const sources = globSync('src/**/*.ts', { cwd: root }).sort().map(read);
 const source = sources.join('\n');
 
 /** Upper-case words in quotes that are no error codes: Node's error codes, environment variables, instructions. */
 const NO_CODE =
-  /^(?:E[A-Z]+|EAI_AGAIN|UND_ERR_.*|(?:HTTPS?|NO|ALL)_PROXY|(?:XDG|SSL|CI|GITHUB|CODEBUILD)_.*)$/;
+  /^(?:E[A-Z]+|EAI_AGAIN|UND_ERR_.*|TAB_AS_INDENT|MULTIPLE_DOCS|YAML_FILE_ERROR|COMMAND_EXECUTION_ERROR|CLIENT_ERROR|DOWNLOAD_SOURCE|UPLOAD_ARTIFACTS|(?:HTTPS?|NO|ALL)_PROXY|(?:LAYERWRIGHT|BUILDX|NODE|XDG|SSL|CI|GITHUB|CODEBUILD|PIP|GIT|APT)_.*|(?:REQUESTS_CA|CURL_CA)_BUNDLE|DOCKER_AUTH_CONFIG|AWS_(?:ACCESS_KEY_ID|PROFILE|WEB_IDENTITY|CONTAINER|ENDPOINT)\w*)$/;
 
 /** Error codes in the places where the source gives one, with the exits that stand beside it. */
 function emittedCodes(): Map<string, Set<number>> {
@@ -117,16 +125,102 @@ test('engine.md has every option of `layerwright engine`', async () => {
       assert.ok(option === '--help' || pages.engine.includes(option), `engine ${command} ${option}`);
 });
 
+test('cache.md has every option of `layerwright cache`, and no others', async () => {
+  const section = pages.cache.slice(0, pages.cache.indexOf('## Stores'));
+  const documented = [...section.matchAll(/^\| `--.*$/gm)].flatMap(([row]) =>
+    [...(row.split('|')[1] ?? '').matchAll(/`(--[a-z-]+)/g)].map(([, option]) => option as string),
+  );
+  const restore = optionsIn(await help('cache', 'restore'));
+  assert.deepEqual(documented.sort(), restore);
+  const save = restore.filter((option) => option !== '--fallback-key');
+  assert.deepEqual(optionsIn(await help('cache', 'save')), save);
+});
+
+test('cache.md has every outcome of `layerwright cache`, each with the exit codes of its errors', () => {
+  const section = pages.cache.slice(pages.cache.indexOf('## Outcomes'), pages.cache.indexOf('## Restore'));
+  const rows = rowsOf(section).filter(({ cells }) => cells[0]?.startsWith('`'));
+  const outcomes = (name: string) =>
+    (
+      JSON.parse(read(`docs/reference/cache-${name}.schema.json`)) as {
+        properties: { outcome: { enum: string[] } };
+      }
+    ).properties.outcome.enum;
+  for (const command of ['save', 'restore'])
+    assert.deepEqual(
+      [
+        ...new Set(
+          rows
+            .filter(({ cells }) => cells[1] === `\`${command}\`` || cells[1] === 'both')
+            .map(({ names }) => names[0]),
+        ),
+      ].sort(),
+      outcomes(command).sort(),
+    );
+});
+
+test('ci-run.md has every option of `layerwright ci run`, and no others', async () => {
+  const section = pages['ci-run'].slice(0, pages['ci-run'].indexOf('## The buildspec'));
+  const documented = [...section.matchAll(/^\| `(--[a-z-]+)[^|]*\|/gm)].flatMap(([row]) =>
+    [...row.matchAll(/`(--[a-z-]+)/g)].map(([, option]) => option),
+  );
+  assert.deepEqual(documented.sort(), optionsIn(await help('ci', 'run')));
+});
+
+test('config.md, doctor.md and ci-generate.md have every option of their commands', async () => {
+  for (const [command, page] of [
+    [['config'], pages.config],
+    [['doctor'], pages.doctor],
+    [['ci', 'generate', 'codebuild'], pages['ci-generate']],
+  ] as const)
+    for (const option of optionsIn(await help(...command)))
+      assert.ok(option === '--help' || page.includes(option), `${command.join(' ')} ${option}`);
+});
+
+test('config.md has a row for each setting, as the table of keys has it', () => {
+  const rows = rowsOf(pages.config);
+  for (const name of KEY_NAMES) {
+    const { flag, variable, default: value, guarded, choices } = keyOf(name);
+    const cells = rows.find(({ names }) => names[0] === name)?.cells ?? [];
+    const code = (text: string | undefined) => (text === undefined ? '' : `\`${text}\``);
+    assert.deepEqual(
+      cells.slice(2, 6),
+      [code(flag), code(variable), code(value?.toString()), guarded === undefined ? '' : 'yes'],
+      name,
+    );
+    if (choices) assert.equal(cells[1], choices.map(code).join(', '), name);
+  }
+  const settings = rows.filter(({ cells }) => cells.length === 7).flatMap(({ names }) => names[0] ?? []);
+  assert.deepEqual(settings, KEY_NAMES);
+});
+
+test('doctor.md has a row for each check, in the order in which they are shown', () => {
+  const rows = rowsOf(pages.doctor).filter(({ cells }) => cells.length === 4);
+  assert.deepEqual(
+    rows.flatMap(({ names }) => names[0] ?? []).filter((name) => name in CHECKS),
+    Object.keys(CHECKS),
+  );
+});
+
+test('registries.md has what RUN gets of the certificate authorities', () => {
+  const names = ['SYSTEM_BUNDLE', 'OWN_BUNDLE'].map(
+    (name) => new RegExp(`${name} = '([^']+)'`).exec(source)?.[1] ?? '',
+  );
+  const variables = /const VARIABLES = \[([^\]]*)\]/.exec(source)?.[1]?.match(/[A-Z_]+/g) ?? [];
+  assert.equal(variables.length, 6);
+  for (const name of [...names, ...variables]) assert.ok(pages.registries.includes(`\`${name}\``), name);
+});
+
 test('our environment variables are documented, and no others', () => {
   const names = (text: string) => new Set(text.match(/\bLAYERWRIGHT_[A-Z0-9_]+/g));
-  const documented = names(pages.engine);
+  const documented = names(pages.engine + pages.config);
   assert.deepEqual([...documented].sort(), [...names(source)].sort());
-  for (const name of names(pages.build + pages.errors)) assert.ok(documented.has(name), name);
+  for (const name of names(pages.build + pages['ci-run'] + pages.errors))
+    assert.ok(documented.has(name), name);
 });
 
 test('variables that name commit and branch are documented', () => {
   const read = source.match(/\b(?:CODEBUILD|GITHUB|CI)_[A-Z_]+/g) ?? [];
-  for (const name of new Set(read)) assert.ok(pages.build.includes(`\`${name}\``), name);
+  for (const name of new Set(read)) assert.ok((pages.build + pages['ci-run']).includes(`\`${name}\``), name);
 });
 
 test('engine.md has the pinned versions, and says whether their checksums are known', () => {

@@ -4,18 +4,42 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { cacheRestore, cacheSave } from '../../src/commands/cache.ts';
+import { generateCodebuild } from '../../src/commands/ci-generate.ts';
+import { ciRun } from '../../src/commands/ci-run.ts';
+import { config } from '../../src/commands/config.ts';
+import { configurationFor } from '../../src/commands/configure.ts';
+import { doctor } from '../../src/commands/doctor.ts';
 import { engineStatus, engineStop } from '../../src/commands/engine.ts';
 import { createBuildProgress } from '../../src/engine/progress.ts';
 import { run } from '../../src/host/exec.ts';
 import { temporaryDirectory } from '../../src/host/files.ts';
 import { type BuildResultParts, buildResult } from '../../src/report/build-result.ts';
+import { projectOf } from '../commands/launch.ts';
 import { ANSWERS, putPrograms } from '../engine/programs.ts';
 import { testHost } from '../support/host.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const NAMES = ['build-result', 'engine', 'engine-stop', 'error'] as const;
+const NAMES = [
+  'build-result',
+  'cache-restore',
+  'cache-save',
+  'ci-generate',
+  'ci-run',
+  'config',
+  'doctor',
+  'engine',
+  'engine-stop',
+  'error',
+] as const;
 const PAGES = {
   'build-result': 'build',
+  'cache-restore': 'cache',
+  'cache-save': 'cache',
+  'ci-generate': 'ci-generate',
+  'ci-run': 'ci-run',
+  config: 'config',
+  doctor: 'doctor',
   engine: 'engine',
   'engine-stop': 'engine',
   error: 'errors',
@@ -125,7 +149,10 @@ for (const name of NAMES) {
 test('the examples of the pages pass', () => {
   for (const [page, name] of [
     ['build.md', 'build-result'],
+    ['cache.md', 'cache-restore'],
     ['errors.md', 'error'],
+    ['config.md', 'config'],
+    ['doctor.md', 'doctor'],
   ] as const) {
     const examples = [...read(page).matchAll(/^```json\n([\s\S]*?)^```/gm)];
     assert.ok(examples.length > 0, page);
@@ -268,6 +295,29 @@ test('the end of a buildkitd is as its schema says, and nothing else is', async 
   assertStrict('engine-stop', { schemaVersion: 1, stopped: true, pid: 4711 });
 });
 
+test('what is saved and restored is as its schema says, and nothing else is', async (t) => {
+  const directory = await temporaryDirectory();
+  t.after(() => directory[Symbol.asyncDispose]());
+  const host = testHost({ cwd: directory.path, env: { LAYERWRIGHT_CACHE_DIR: directory.path } });
+  await mkdir(join(directory.path, 'tree'));
+  const options = { key: 'k', fallbackKeys: [], directory: 'tree', strict: true };
+  for (const [store, outcomes] of [
+    [`file://${directory.path}/store`, ['saved', 'hit']],
+    ['file:///dev/null', ['unreachable', 'unreachable']],
+  ] as const) {
+    const saved = await cacheSave(host, { ...options, store });
+    const restored = await cacheRestore(host, { ...options, store });
+    assert.deepEqual([saved.record.outcome, restored.record.outcome], outcomes);
+    for (const [name, record] of [
+      ['cache-save', saved.record],
+      ['cache-restore', restored.record],
+    ] as const) {
+      assertValid(name, record);
+      assertStrict(name, record);
+    }
+  }
+});
+
 test('a failure is as its schema says, and nothing else is', async () => {
   for (const args of [
     ['--way', 'split'],
@@ -284,4 +334,57 @@ test('a failure is as its schema says, and nothing else is', async () => {
     assertValid('error', JSON.parse(stdout));
     assertStrict('error', JSON.parse(stdout) as object);
   }
+});
+
+test('what is configured is as its schema says, and nothing else is', async (t) => {
+  const { host } = await machine(t);
+  const asked = { context: undefined, options: {}, given: { tag: ['a:1'], push: true } };
+  for (const env of [{}, { GITHUB_ACTIONS: 'true', GITHUB_EVENT_NAME: 'pull_request', LAYERWRIGHT_X: '1' }]) {
+    const machineOf = { ...host, env: { ...host.env, ...env } };
+    const configuration = await configurationFor(machineOf, asked);
+    assertValid('config', config(machineOf, configuration, { all: true }).record);
+    const { record } = config(machineOf, configuration);
+    assertStrict('config', { ...record, ignored: record.settings, warnings: ['x'] });
+  }
+});
+
+test('what a doctor finds is as its schema says, and nothing else is', async (t) => {
+  const { host } = await machine(t);
+  const { record } = await doctor(host, { context: '.', options: {}, given: {} });
+  assertValid('doctor', record);
+  assertStrict('doctor', record);
+  assert.equal(validator('doctor')({ ...printed(record), outcome: 'fine' }), false);
+});
+
+test('the run of a buildspec is as its schema says, and nothing else is', async () => {
+  await using project = await projectOf({
+    'buildspec.yml': `version: 0.2
+env: {variables: {TAG: v1}, exported-variables: [TAG]}
+phases:
+  install: {runtime-versions: {python: 3.12}}
+  build: {commands: ['echo a >a.txt']}
+artifacts: {files: [a.txt], secondary-artifacts: {more: {files: [a.txt], name: x}}}
+cache: {key: k, paths: ['deps/**/*', a.txt]}
+`,
+  });
+  for (const store of [`file://${project.path}/store`, undefined]) {
+    const host = testHost({ cwd: project.path });
+    const request = { buildspec: 'buildspec.yml', env: [], store, artifacts: undefined };
+    const record = await ciRun(host, { ...request, progress: 'auto' });
+    assert.equal(record.outcome, 'succeeded', host.written.talk);
+    assertValid('ci-run', record);
+    const { exportedVariables: _names, ...others } = record;
+    assert.deepEqual(record.exportedVariables, { TAG: 'v1' });
+    assertStrict('ci-run', { ...others, exportedVariables: {} });
+  }
+});
+
+test('what was generated is as its schema says, and nothing else is', async () => {
+  await using project = await projectOf({ Dockerfile: 'FROM scratch\nCOPY Dockerfile /\n' });
+  const { record } = await generateCodebuild(testHost({ cwd: project.path }), {
+    ...{ classic: true, dockerfile: 'Dockerfile', platforms: [], output: 'buildspec.yml' },
+    ...{ force: false, version: '1.0.0' },
+  });
+  assertValid('ci-generate', record);
+  assertStrict('ci-generate', record);
 });

@@ -70,6 +70,7 @@ test('one changed line on another machine, in full', () => {
       from: [{ ref: REFERENCE, outcome: 'hit', detail: '12 layers' }],
       to: [{ ref: REFERENCE, outcome: 'written', detail: null }],
     },
+    directories: [],
     image: {
       digest: `sha256:${'1'.repeat(64)}`,
       references: ['127.0.0.1:5000/team/chat:1'],
