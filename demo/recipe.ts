@@ -27,7 +27,11 @@ async function buildOnce(host: Host, testbed: Testbed, project: Project, kind: K
   await testbed.freshBuilder();
   const repository = `demo/${kind}`;
   const tag = `${testbed.env.LW_REGISTRY}/${repository}:latest`;
-  const index = ['--build-arg', `PIP_INDEX_URL=${testbed.env.LW_PACKAGE_INDEX}`];
+  const index = [
+    ...['--build-arg', `PIP_INDEX_URL=${testbed.env.LW_PACKAGE_INDEX}`],
+    // Over plain HTTP pip keeps only what a trusted host sends.
+    ...['--build-arg', 'PIP_TRUSTED_HOST=127.0.0.1'],
+  ];
   const words = ['build', '--push', '--file', `Dockerfile.${kind}`, '--tag', tag, ...index, '.'];
   // As people start: no cache to find on a fresh builder, and what buildx does by itself.
   const naive = ['buildx', ...words, '--provenance=false'];
@@ -51,7 +55,10 @@ async function takeIndex(project: Project): Promise<void> {
   for (const kind of KINDS) {
     const path = join(project.directory, `Dockerfile.${kind}`);
     const text = await readFile(path, 'utf8');
-    await writeFile(path, text.replace(/^FROM (?:python|base).*$/gm, '$&\nARG PIP_INDEX_URL'));
+    await writeFile(
+      path,
+      text.replace(/^FROM (?:python|base).*$/gm, '$&\nARG PIP_INDEX_URL PIP_TRUSTED_HOST'),
+    );
   }
 }
 

@@ -140,3 +140,14 @@ test('planning rooms are pure', () => {
     );
   assert.deepEqual(impure, []);
 });
+
+test('what is loaded on demand is a file of ours', () => {
+  // In the bundle a CommonJS package that is imported on demand has a default export only, in a checkout it has names too.
+  const wrong = files.flatMap((file) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(/\bimport\('([^']+)'\)/g)]
+      .map(([, specifier = '']) => specifier)
+      .filter((specifier) => !specifier.startsWith('.') && !specifier.startsWith('node:'))
+      .map((specifier) => `${file} imports ${specifier}`),
+  );
+  assert.deepEqual(wrong, []);
+});

@@ -5,6 +5,8 @@ import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { run } from '../src/host/exec.ts';
 import { temporaryDirectory } from '../src/host/files.ts';
+import { makeAuthority } from './support/certificates.ts';
+import { closedAddress } from './support/http-server.ts';
 
 const root = join(import.meta.dirname, '..');
 const MAX_BYTES = 5_000_000;
@@ -124,4 +126,39 @@ test('in a checkout an old Node hands over to the one that npm ci brought', asyn
   );
   assert.deepEqual([result.exitCode, result.stderr], [0, '']);
   assert.match(result.stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('what is loaded on demand works in the bundle too: configuration, networks, stores, AWS', async () => {
+  const own = await temporaryDirectory();
+  const at = (name: string) => join(own.path, name);
+  try {
+    await writeFile(at('Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
+    await writeFile(at('layerwright.yml'), 'build:\n  compression: gzip\n');
+    await writeFile(at('ca.pem'), makeAuthority().cert);
+    const bundle = join(folder, 'node_modules', 'layerwright', 'bin', 'layerwright.js');
+    const command = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+      run([process.execPath, bundle, ...args], { cwd: own.path, env: { ...process.env, ...env } });
+
+    const config = await command(['config', '--ca', 'ca.pem']);
+    assert.equal(config.exitCode, 0, config.stderr);
+    assert.match(config.stdout, /build\.compression +gzip +layerwright\.yml:2/);
+    const save = await command(['cache', 'save', '--key', 'k', '--store', 's3://bucket/x', '.'], {
+      AWS_ENDPOINT_URL_S3: `http://${await closedAddress()}`,
+    });
+    assert.match(save.stderr, /connection refused|not saved/);
+    assert.equal(save.exitCode, 0, save.stderr);
+    const generated = await command(['ci', 'generate', 'codebuild', '--force']);
+    assert.equal(generated.exitCode, 0, generated.stderr);
+    await writeFile(
+      at('buildspec.yml'),
+      'version: 0.2\nenv:\n  parameter-store:\n    P: name\nphases:\n  build:\n    commands:\n      - echo $P\n',
+    );
+    const aws = { AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'y' };
+    const closed = `http://${await closedAddress()}`;
+    const ci = await command(['ci', 'run'], { ...aws, AWS_ENDPOINT_URL_SSM: closed });
+    assert.match(ci.stderr, /UNREACHABLE/);
+    assert.equal(ci.exitCode, 75, ci.stderr);
+  } finally {
+    await own[Symbol.asyncDispose]();
+  }
 });

@@ -3,10 +3,12 @@ import type { CacheLook } from '../cache/layer-cache.ts';
 import type { SourceContext } from '../ci/context.ts';
 import { imageDefinitions } from '../ci/image-definitions.ts';
 import { sourceLabels } from '../ci/labels.ts';
+import { isSecretName } from '../config/mask.ts';
 import { withoutAuthorities } from '../dockerfile/rewrite.ts';
 import type { Builder } from '../engine/builder.ts';
 import type { BuildxCall } from '../engine/buildx.ts';
 import { type BuildProgress, type BuildState, createBuildProgress, failedStep } from '../engine/progress.ts';
+import { progressMask } from '../engine/progress-mask.ts';
 import { type BuildMetadata, solve } from '../engine/solve.ts';
 import { usageError } from '../errors.ts';
 import { requireWritable, writeFileAtomic } from '../host/files.ts';
@@ -133,13 +135,15 @@ async function run(
 function watched(host: Host, request: BuildRequest): BuildProgress {
   const progress = createBuildProgress(host.clock);
   const view = progressView(request.progress, host);
+  const mask = progressMask(secretArguments(host, request));
   return {
     get state() {
       return progress.state;
     },
     feed(line) {
-      progress.feed(line);
-      view.update(progress.state, line);
+      const shown = mask(line);
+      progress.feed(shown);
+      view.update(progress.state, shown);
     },
     end(outcome) {
       if (progress.state.outcome !== undefined) return;
@@ -147,6 +151,16 @@ function watched(host: Host, request: BuildRequest): BuildProgress {
       view.finish(progress.state, outcome);
     },
   };
+}
+
+/** Values of build arguments that are credentials by their name, and the logins in URLs. */
+function secretArguments(host: Host, { passed }: BuildRequest): readonly string[] {
+  return passed.buildArguments.flatMap((argument) => {
+    const [, name = '', value = host.env[name] ?? ''] = /^([^=]*)(?:=([\s\S]*))?$/.exec(argument) ?? [];
+    if (isSecretName(name)) return [value];
+    const login = /^[a-z][a-z0-9+.-]*:\/\/([^/?#\s]+)@/i.exec(value)?.[1];
+    return login === undefined ? [] : [login];
+  });
 }
 
 function buildxCall(
@@ -209,9 +223,11 @@ async function publish(
 ): Promise<void> {
   const write = (path: string | undefined, text: string) =>
     path === undefined ? undefined : writeFileAtomic(resolve(host.cwd, path), text);
+  // buildx's provenance has the values of build arguments.
+  const mask = progressMask(secretArguments(host, request));
   await write(
     request.metadataFile,
-    `${JSON.stringify({ ...metadata, layerwright: result }, undefined, 2)}\n`,
+    mask(`${JSON.stringify({ ...metadata, layerwright: result }, undefined, 2)}\n`),
   );
   if (request.imageDefinitions !== undefined) {
     const tag = plan.tags[0] as string;

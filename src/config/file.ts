@@ -69,7 +69,7 @@ async function findConfigFile(cwd: string, directories: readonly string[]): Prom
 export async function parseConfig(text: string, file: string): Promise<readonly Setting[]> {
   // Most projects have no configuration file: only those that do pay for the YAML parser.
   const [{ LineCounter, parseAllDocuments }, { settingsIn }, { unresolvedAliases }] = await Promise.all([
-    import('yaml'),
+    import('./yaml.ts'),
     import('./document.ts'),
     import('./node.ts'),
   ]);

@@ -95,7 +95,7 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 
 /** A `fetch` by undici, which unlike Node's own takes proxies and certificate authorities. */
 async function ownFetch(env: NodeJS.ProcessEnv, certificates: readonly string[]): Promise<typeof fetch> {
-  const { Agent, fetch: undiciFetch, ProxyAgent } = await import('undici');
+  const { Agent, fetch: undiciFetch, ProxyAgent } = await import('./undici.ts');
   const tls = certificates.length === 0 ? {} : { ca: trusted(certificates) };
   const direct = new Agent({ connect: tls });
   const agents = new Map<string, ProxyAgent>();

@@ -1,7 +1,8 @@
 import type { AuthorizationData } from '@aws-sdk/client-ecr';
 import { EXIT, LayerwrightError, usageError } from '../errors.ts';
+import { awsRequests } from '../host/aws-requests.ts';
 import type { Host } from '../host/host.ts';
-import { connectionError, withRetries } from '../host/http.ts';
+import { withRetries } from '../host/http.ts';
 import { type EcrHost, parseEcrHost } from './ecr-host.ts';
 
 /** A login as ECR hands it out; good for hours. */
@@ -87,76 +88,23 @@ async function authorizationData(
   const config = {
     region: ecr.region,
     maxAttempts: 1,
-    requestHandler: fetchHandler(host, domain),
+    requestHandler: awsRequests(host, `a login to ${domain}`),
     ...(ecr.fips && !ownEndpoint && { useFipsEndpoint: true }),
     ...(ecr.dualStack && !ownEndpoint && { useDualstackEndpoint: true }),
   };
   const { signal } = host;
+  const sdk = await import('./ecr-sdk.ts');
   if (ecr.kind === 'public') {
-    const { ECRPUBLICClient, GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr-public');
-    const client = new ECRPUBLICClient(config);
-    return (await client.send(new GetAuthorizationTokenCommand({}), { abortSignal: signal }))
+    const client = new sdk.ECRPUBLICClient(config);
+    return (await client.send(new sdk.GetPublicAuthorizationTokenCommand({}), { abortSignal: signal }))
       .authorizationData;
   }
-  const { ECRClient, GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr');
-  const client = new ECRClient(config);
-  return (await client.send(new GetAuthorizationTokenCommand({}), { abortSignal: signal }))
+  const client = new sdk.ECRClient(config);
+  return (await client.send(new sdk.GetAuthorizationTokenCommand({}), { abortSignal: signal }))
     .authorizationData?.[0];
 }
 
 const ENDPOINTS = ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_ECR', 'AWS_ENDPOINT_URL_ECR_PUBLIC'];
-
-/** Milliseconds until AWS must have answered. */
-const ANSWER_TIMEOUT_MS = 30_000;
-
-/** What the SDK asks of its door to the network, as far as its JSON services need it. */
-interface RequestHandler {
-  readonly handle: (request: AwsRequest) => Promise<{ response: AwsResponse }>;
-}
-interface AwsRequest {
-  readonly protocol: string;
-  readonly hostname: string;
-  readonly port?: number;
-  readonly path: string;
-  readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, string | readonly string[] | null>>;
-  readonly body?: string;
-}
-interface AwsResponse {
-  readonly statusCode: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
-}
-
-/** Sends the SDK's requests by the host's `fetch`, and so through its proxy and with its authorities. */
-function fetchHandler(host: Host, domain: string): RequestHandler {
-  return {
-    async handle(request) {
-      const url = new URL(`${request.protocol}//${request.hostname}`);
-      url.port = request.port === undefined ? '' : String(request.port);
-      url.pathname = request.path;
-      for (const [name, value] of Object.entries(request.query ?? {}))
-        for (const one of [value].flat()) url.searchParams.append(name, one ?? '');
-      // `fetch` makes these two itself, from the URL and the body.
-      const { host: _host, 'content-length': _length, ...headers } = request.headers;
-      try {
-        const response = await host.fetch(url, {
-          method: request.method,
-          headers,
-          ...(request.body === undefined ? {} : { body: request.body }),
-          signal: AbortSignal.any([host.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
-        });
-        const body = new Uint8Array(await response.arrayBuffer());
-        return {
-          response: { statusCode: response.status, headers: Object.fromEntries(response.headers), body },
-        };
-      } catch (error) {
-        throw connectionError(error, `AWS (${url.host}, for a login to ${domain})`, host.signal);
-      }
-    },
-  };
-}
 
 interface AwsError {
   readonly name?: string;

@@ -108,8 +108,8 @@ test('no credential gets into layers, config, history, caches, metadata or logs'
   });
   assert.match(saved.stderr, /saved/);
 
-  const said = [result, config, doctor, saved].map(({ stdout, stderr }) => stdout + stderr).join('\n');
-  assert.deepEqual(leaksIn(Buffer.from(said)), [], 'what is printed');
+  for (const [name, { stdout, stderr }] of Object.entries({ result, config, doctor, saved }))
+    assert.deepEqual(leaksIn(Buffer.from(stdout + stderr)), [], `what ${name} prints: ${stdout}${stderr}`);
   const testbed = testbedVariable('LW_TESTBED_DIR');
   assert.deepEqual(
     await leaksBelow(join(testbed, 'registry-auth', 'data')),
