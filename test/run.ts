@@ -3,7 +3,7 @@
  * `unit` (`*.test.ts`, seconds, no daemon) and `integration` (`*.itg.test.ts`, real registry, S3, BuildKit, Docker Engine).
  * Nothing is skipped silently: a real part that cannot start fails the run.
  */
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
@@ -34,7 +34,12 @@ function filesOf(tier: Tier, wanted: readonly string[]): string[] {
     .sort();
 }
 
-async function runFiles(files: string[], concurrency: number, signal: AbortSignal): Promise<Counts> {
+async function runFiles(
+  files: string[],
+  concurrency: number,
+  signal: AbortSignal,
+  write: (text: string) => void = (text) => process.stdout.write(text),
+): Promise<Counts> {
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
   if (files.length === 0) return counts;
   const stream = run({ files, concurrency, signal, cwd: root, timeout: 20 * 60_000 });
@@ -46,8 +51,40 @@ async function runFiles(files: string[], concurrency: number, signal: AbortSigna
   stream.on('test:fail', (event) => {
     if (event.details.type !== 'suite') counts.failed++;
   });
-  for await (const text of stream.compose(spec)) process.stdout.write(text as string);
+  for await (const text of stream.compose(spec)) write(text as string);
   return counts;
+}
+
+/**
+ * One file at a time of those that use the runner's testbed, since a test may replace its builder; beside them, one at a
+ * time, those that bring up what they need themselves. What the second line prints comes after the first.
+ */
+async function inTwoLines(files: readonly string[], signal: AbortSignal): Promise<Counts> {
+  const sharesTestbed = (file: string) => readFileSync(file, 'utf8').includes('testbedVariable(');
+  let later = '';
+  const counts = await Promise.all([
+    runFiles(files.filter(sharesTestbed), 1, signal),
+    runFiles(
+      files.filter((file) => !sharesTestbed(file)),
+      1,
+      signal,
+      (text) => {
+        later += text;
+      },
+    ),
+  ]);
+  process.stdout.write(later);
+  return sumOf(counts);
+}
+
+function sumOf(counts: readonly Counts[]): Counts {
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const { passed, failed, skipped } of counts) {
+    total.passed += passed;
+    total.failed += failed;
+    total.skipped += skipped;
+  }
+  return total;
 }
 
 async function integration(wanted: readonly string[], signal: AbortSignal): Promise<Counts> {
@@ -59,8 +96,7 @@ async function integration(wanted: readonly string[], signal: AbortSignal): Prom
   try {
     // Test files run in processes of their own and find the testbed through the environment.
     Object.assign(process.env, testbed.env, { LW_TESTBED_DIR: directory.path });
-    // One file at a time: they share two cores, and a test may stop and start the shared builder.
-    return await runFiles(files, 1, signal);
+    return await inTwoLines(files, signal);
   } finally {
     await testbed.stop();
   }
@@ -75,7 +111,7 @@ async function main(): Promise<void> {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => controller.abort(interruptedError()));
-  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  let total: Counts = { passed: 0, failed: 0, skipped: 0 };
   try {
     for (const tier of tiers) {
       process.stdout.write(`\n${tier} tests\n`);
@@ -83,9 +119,7 @@ async function main(): Promise<void> {
         tier === 'unit'
           ? await runFiles(filesOf('unit', positionals), 2, controller.signal)
           : await integration(positionals, controller.signal);
-      total.passed += counts.passed;
-      total.failed += counts.failed;
-      total.skipped += counts.skipped;
+      total = sumOf([total, counts]);
     }
   } catch (error) {
     total.failed++;
