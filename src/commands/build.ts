@@ -1,9 +1,5 @@
 import { resolve } from 'node:path';
-import type { CacheLook } from '../cache/layer-cache.ts';
-import type { SourceContext } from '../ci/context.ts';
 import { imageDefinitions } from '../ci/image-definitions.ts';
-import { sourceLabels } from '../ci/labels.ts';
-import { isSecretName } from '../config/mask.ts';
 import { withoutAuthorities } from '../dockerfile/rewrite.ts';
 import type { Builder } from '../engine/builder.ts';
 import type { BuildxCall } from '../engine/buildx.ts';
@@ -16,19 +12,20 @@ import type { Host } from '../host/host.ts';
 import { parseReference } from '../image/reference.ts';
 import { type BuildPlan, planBuild } from '../plan/build-plan.ts';
 import { pushedImageBytes } from '../registry/image-size.ts';
-import { type BuildResult, buildResult } from '../report/build-result.ts';
+import { type BuildResult, buildResult, type DirectoryResult } from '../report/build-result.ts';
 import { stepsFor } from '../report/steps.ts';
 import { summary } from '../report/summary.ts';
 import { progressView } from '../report/views.ts';
-import { type GatheredFacts, gatherBuildFacts } from './build-facts.ts';
+import { buildxCall, secretArguments } from './build-call.ts';
+import { gatherBuildFacts } from './build-facts.ts';
 import { handOver } from './build-handover.ts';
 import type { BuildRequest } from './build-request.ts';
 import { prepare } from './prepare.ts';
 import {
+  type Filled,
   fillStageDirectories,
   openStageDirectories,
   type StageDirectory,
-  stageContexts,
 } from './stage-directories.ts';
 
 /**
@@ -62,12 +59,7 @@ export async function build(host: Host, request: BuildRequest): Promise<BuildRes
       metadata,
       state,
       compressedBytes,
-      directories: directories.map(({ stage, directory, outcome, detail = null }) => ({
-        stage,
-        directory,
-        outcome: filled.includes(stage) ? 'filled' : outcome,
-        detail,
-      })),
+      directories: directories.map((one) => directoryResult(one, filled)),
       seconds,
     });
     await publish(host, request, plan, metadata, result);
@@ -153,64 +145,15 @@ function watched(host: Host, request: BuildRequest): BuildProgress {
   };
 }
 
-/** Values of build arguments that are credentials by their name, and the logins in URLs. */
-function secretArguments(host: Host, { passed }: BuildRequest): readonly string[] {
-  return passed.buildArguments.flatMap((argument) => {
-    const [, name = '', value = host.env[name] ?? ''] = /^([^=]*)(?:=([\s\S]*))?$/.exec(argument) ?? [];
-    if (isSecretName(name)) return [value];
-    const login = /^[a-z][a-z0-9+.-]*:\/\/([^/?#\s]+)@/i.exec(value)?.[1];
-    return login === undefined ? [] : [login];
-  });
-}
-
-function buildxCall(
-  request: BuildRequest,
-  facts: GatheredFacts,
-  plan: BuildPlan,
-  looks: readonly CacheLook[],
-  directories: readonly StageDirectory[],
-): Omit<BuildxCall, 'metadataFile' | 'builder'> {
-  // A cache that is not there yet is left out: BuildKit would ask for it again only to say so.
-  const missing = new Set(looks.filter((look) => look.outcome === 'miss').map((look) => look.reference));
-  return {
-    file: facts.file,
-    context: request.context,
-    target: request.wishes.targetName,
-    platforms: plan.platforms,
-    tags: plan.tags,
-    outputs: plan.outputs,
-    cacheFrom: plan.cacheFrom
-      .filter(({ reference }) => reference === undefined || !missing.has(reference))
-      .map(({ spec }) => spec),
-    cacheTo: plan.cacheTo,
-    passed: passedOptions(request, facts.source, stageContexts(directories)),
-  };
-}
-
-/** What the user gave, and what was asked for of the source. */
-function passedOptions(
-  request: BuildRequest,
-  source: SourceContext,
-  contexts: readonly string[],
-): BuildRequest['passed'] {
-  const { passed, sourceDateEpoch } = request;
-  const seconds = sourceDateEpoch === 'commit' ? source.commitSeconds : sourceDateEpoch;
-  if (sourceDateEpoch !== undefined && seconds === undefined)
-    throw usageError(
-      'COMMIT_TIME_UNKNOWN',
-      '--source-date-epoch commit: the time of the commit is not known here',
-      'Build inside a git checkout that has the commit, or give the seconds since 1970.',
-    );
-  return {
-    ...passed,
-    buildContexts: [...contexts, ...passed.buildContexts],
-    // The user's own come later and win.
-    labels: [...(request.sourceLabels ? sourceLabels(source) : []), ...passed.labels],
-    buildArguments: [
-      ...(seconds === undefined ? [] : [`SOURCE_DATE_EPOCH=${seconds}`]),
-      ...passed.buildArguments,
-    ],
-  };
+function directoryResult(
+  { stage, directory, outcome, detail }: StageDirectory,
+  filled: readonly Filled[],
+): DirectoryResult {
+  const found = filled.find((one) => one.stage === stage);
+  if (found === undefined) return { stage, directory, outcome, detail: detail ?? null };
+  return found.problem === undefined
+    ? { stage, directory, outcome: 'filled', detail: null }
+    : { stage, directory, outcome: 'failed', detail: found.problem };
 }
 
 /** Everything that is told to others once the image is there. */

@@ -6,7 +6,7 @@ import type { Builder } from '../engine/builder.ts';
 import type { BuildxCall } from '../engine/buildx.ts';
 import { createBuildProgress, failedStep } from '../engine/progress.ts';
 import { solve } from '../engine/solve.ts';
-import { LayerwrightError, usageError } from '../errors.ts';
+import { knownError, LayerwrightError, usageError } from '../errors.ts';
 import { kindOf, readTextIfThere } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
 import { parseReference } from '../image/reference.ts';
@@ -87,29 +87,51 @@ export function stageContexts(directories: readonly StageDirectory[]): readonly 
 /**
  * Takes the files of stages out of the builder, after a build that found no layer cache and so made them.
  *
- * @returns the stages whose directory was filled
+ * A directory that cannot be filled fails no build.
+ *
+ * @returns for each stage whether its directory was filled, or why not
  */
 export async function fillStageDirectories(
   host: Host,
   builder: Builder,
   call: Omit<BuildxCall, 'metadataFile' | 'builder'>,
   directories: readonly StageDirectory[],
-): Promise<readonly string[]> {
-  const filled: string[] = [];
-  for (const { stage, path, key } of directories) {
-    if (key === undefined) continue;
-    const fresh = `${path}.${process.pid}.new`;
+): Promise<readonly Filled[]> {
+  const filled: Filled[] = [];
+  for (const directory of directories)
     try {
-      await mkdir(join(fresh, 'files'), { recursive: true });
-      await takeOut(host, builder, call, { stage, into: join(fresh, 'files') });
-      await writeFile(join(fresh, 'key'), `${key}\n`);
-      await replaceDirectory(path, fresh);
-    } finally {
-      await rm(fresh, { recursive: true, force: true });
+      await fillOne(host, builder, call, directory);
+      filled.push({ stage: directory.stage, problem: undefined });
+    } catch (thrown) {
+      const error = knownError(thrown);
+      if (host.signal.aborted || !(error instanceof LayerwrightError)) throw thrown;
+      filled.push({ stage: directory.stage, problem: error.message });
     }
-    filled.push(stage);
-  }
   return filled;
+}
+
+/** A directory that was to be filled. */
+export interface Filled {
+  readonly stage: string;
+  /** Why it was not. */
+  readonly problem: string | undefined;
+}
+
+async function fillOne(
+  host: Host,
+  builder: Builder,
+  call: Omit<BuildxCall, 'metadataFile' | 'builder'>,
+  { stage, path, key }: StageDirectory,
+): Promise<void> {
+  const fresh = `${path}.${process.pid}.new`;
+  try {
+    await mkdir(join(fresh, 'files'), { recursive: true });
+    await takeOut(host, builder, call, { stage, into: join(fresh, 'files') });
+    await writeFile(join(fresh, 'key'), `${key}\n`);
+    await replaceDirectory(path, fresh);
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
 }
 
 async function takeOut(

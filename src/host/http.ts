@@ -78,7 +78,8 @@ export function retryAfterMs(headers: Headers, now: Date): number {
   return Number.isNaN(date) ? 0 : Math.max(0, date - now.getTime());
 }
 
-const CONNECTION_TROUBLE: Record<string, string> = {
+/** What the error codes of Node's sockets and of undici mean, for people. */
+export const CONNECTION_TROUBLE: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'connection reset',
   EPIPE: 'connection closed',

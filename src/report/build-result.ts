@@ -77,10 +77,10 @@ export interface DirectoryResult {
   /**
    * `used`: its files stood for the stage. `filled`: they were taken out of the builder. `current`: they fit, but a layer
    * cache was there. `stale`: they do not fit, and with a layer cache there was nothing to take out. `unknown`: whether they
-   * fit could not be found out.
+   * fit could not be found out. `failed`: the files could not be taken out.
    */
-  readonly outcome: 'used' | 'filled' | 'current' | 'stale' | 'unknown';
-  /** Why it is unknown. */
+  readonly outcome: 'used' | 'filled' | 'current' | 'stale' | 'unknown' | 'failed';
+  /** Why it is unknown or failed. */
   readonly detail: string | null;
 }
 

@@ -98,6 +98,7 @@ const DIRECTORY_WORDS = {
   current: 'not needed',
   stale: 'not needed, out of date',
   unknown: 'not used',
+  failed: 'could not be filled',
 } as const;
 
 function directoryLines({ directories }: BuildResult): readonly string[] {

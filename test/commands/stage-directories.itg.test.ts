@@ -99,3 +99,14 @@ test('a stage that others start from cannot be a directory', async () => {
   assert.equal(result.exitCode, 2);
   assert.match(result.stderr, /a directory has no configuration \[STAGE_DIRECTORY_UNSUITED\]/);
 });
+
+test('a directory that cannot be filled fails no build, and is told', async () => {
+  await using project = await projectOf({
+    Dockerfile: 'FROM scratch AS files\nCOPY Dockerfile /\nFROM scratch\nCOPY --from=files / /\n',
+  });
+  const result = await built(['--stage-dir', 'files=Dockerfile/below', '.'], { cwd: project.path });
+  assert.equal(result.outcome, 'built');
+  const [directory] = result.directories;
+  assert.equal(directory?.outcome, 'failed');
+  assert.match(directory?.detail ?? '', /a part of the path is no directory/);
+});

@@ -1,4 +1,5 @@
 import { LayerwrightError } from '../../errors.ts';
+import { CONNECTION_TROUBLE } from '../../host/http.ts';
 import { storeMissing, storeRefused, storeUnauthorized, storeUnreachable } from './store.ts';
 
 /** What errors of the AWS SDK have in common, as far as we read it. */
@@ -36,14 +37,7 @@ const DENIED: Readonly<Record<string, string>> = {
 };
 
 const CONNECTION: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  EPIPE: 'connection closed',
-  ETIMEDOUT: 'no answer in time',
-  ENOTFOUND: 'host name not found',
-  EAI_AGAIN: 'name server gave no answer',
-  EHOSTUNREACH: 'host not reachable',
-  ENETUNREACH: 'network not reachable',
+  ...CONNECTION_TROUBLE,
   ERR_STREAM_PREMATURE_CLOSE: 'the answer broke off',
 };
 
