@@ -8,6 +8,8 @@ export interface StepGroup {
   /** In the order of the Dockerfile. */
   readonly steps: readonly Step[];
   readonly status: StepStatus;
+  /** It failed, and the build does not fail by it: a cache that cannot be read, or was not written by a build that went well. */
+  readonly harmless: boolean;
 }
 
 /** The steps of a build in groups, in the order in which the groups can run. */
@@ -22,7 +24,13 @@ export function groupsOf(state: BuildState): readonly StepGroup[] {
   before.push(...of('cache-import').map((step) => groupOf('cache import', [step])));
   after.push(...of('export').map((step) => groupOf('export', [step])));
   after.push(...of('cache-export').map((step) => groupOf('cache export', [step])));
-  return [...before, ...stagesOf(state), ...after];
+  const isHarmless = ({ status, steps: [step] }: StepGroup) =>
+    status === 'error' &&
+    (step?.kind === 'cache-import' || (step?.kind === 'cache-export' && state.outcome === 'built'));
+  return [...before, ...stagesOf(state), ...after].map((group) => ({
+    ...group,
+    harmless: isHarmless(group),
+  }));
 }
 
 /** Only the stages of the Dockerfile, each platform by itself, every stage after those that it needs. */
@@ -79,7 +87,7 @@ export function reasonOf(step: Step): string {
 
 function groupOf(label: string, steps: readonly Step[], isStage = false): StepGroup {
   const ordered = isStage ? [...steps].sort((a, b) => (a.number ?? 0) - (b.number ?? 0)) : steps;
-  return { label, isStage, steps: ordered, status: statusOf(ordered) };
+  return { label, isStage, steps: ordered, status: statusOf(ordered), harmless: false };
 }
 
 function statusOf(steps: readonly Step[]): StepStatus {

@@ -127,11 +127,11 @@ function groupLines(
   const status = group.status === 'waiting' && hasBegun(group) ? 'running' : group.status;
   const head = row(
     {
-      status: isHarmless(group) ? 'cancelled' : status,
+      status: group.harmless ? 'cancelled' : status,
       label: group.label,
       labelWidth,
       text: groupText(group),
-      word: isHarmless(group) ? '' : wordOf(status, detail),
+      word: group.harmless ? '' : wordOf(status, detail),
       elapsed: hasBegun(group) ? groupElapsedMs(group, nowMs) : undefined,
     },
     style,
@@ -214,6 +214,7 @@ function groupText(group: StepGroup): readonly string[] {
   const [step] = group.steps;
   if (!step) return [];
   if (step.kind === 'cache-import') return [titleOf(step), importText(step)];
+  if (group.harmless) return [`to ${titleOf(step)}, not written`];
   if (step.kind === 'export' || step.kind === 'cache-export') return [exportText(step)];
   const running = group.steps.findLast((one) => one.status === 'running');
   const failed = group.steps.find((one) => one.status === 'error');
@@ -270,11 +271,6 @@ function movedText(...steps: readonly Step[]): string {
 function tailOf(step: Step, lines: number): readonly string[] {
   const all = step.log.partial === '' ? step.log.lines : [...step.log.lines, step.log.partial];
   return all.filter((line) => line.trim() !== '').slice(-lines);
-}
-
-/** A cache that is not there yet, or cannot be read, does not fail a build. */
-function isHarmless(group: StepGroup): boolean {
-  return group.status === 'error' && group.steps[0]?.kind === 'cache-import';
 }
 
 function isOpen(group: StepGroup): boolean {
