@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EXIT, LayerwrightError, usageError } from '../src/errors.ts';
 import { findOnPath, readTextIfThere } from '../src/host/files.ts';
 import type { Host } from '../src/host/host.ts';
+import { sleep } from '../src/host/http.ts';
 import type { Steps } from '../src/host/steps.ts';
 
 /** The Debian release that the base images are made of: the one whose Python is 3.11. */
@@ -146,11 +147,18 @@ async function namesIn(directory: string): Promise<string[]> {
   }
 }
 
+/** Another apt of this machine (one of ours beside this one, the daily update) is waited for so long. */
+const APT_LOCK_MS = 180_000;
+
 async function aptOk(host: Host, command: readonly string[]): Promise<void> {
-  const result = await host.run(command, {
-    env: { ...host.env, DEBIAN_FRONTEND: 'noninteractive' },
-    signal: host.signal,
-  });
+  const deadline = host.clock.monotonicMs() + APT_LOCK_MS;
+  const run = () =>
+    host.run(command, { env: { ...host.env, DEBIAN_FRONTEND: 'noninteractive' }, signal: host.signal });
+  let result = await run();
+  while (/Could not get lock/.test(result.stderr) && host.clock.monotonicMs() < deadline) {
+    await sleep(1_000, host.signal);
+    result = await run();
+  }
   if (result.exitCode === 0) return;
   throw new LayerwrightError(`${command.slice(0, 2).join(' ')} failed`, {
     code: 'APT_FAILED',

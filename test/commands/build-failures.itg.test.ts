@@ -222,6 +222,7 @@ test('no builder and none to be had', async () => {
   await symlink(process.execPath, join(bare.path, 'bin', 'node'));
   const env = {
     PATH: join(bare.path, 'bin'),
+    DOCKER_CONFIG: join(bare.path, 'docker'),
     BUILDX_BUILDER: undefined,
     BUILDX_CONFIG: undefined,
     DOCKER_HOST: undefined,
