@@ -72,7 +72,7 @@ export async function buildByBuildx(
   return { scenario, tool: 'buildx', ...measured, pulledBytes: null, cachedSteps: null, totalSteps: null };
 }
 
-/** Wall-clock seconds of a build that is pushed to `tag`, and what the registry grew by. */
+/** Runs a command that builds and pushes: its wall-clock seconds, what the registry grew by, and what it printed as data. */
 export async function timed(
   host: Host,
   testbed: Testbed,

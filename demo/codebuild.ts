@@ -4,55 +4,38 @@
  */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EXIT, LayerwrightError } from '../src/errors.ts';
 import { temporaryDirectory } from '../src/host/files.ts';
 import type { Host } from '../src/host/host.ts';
-import { formatBytes, formatSeconds, painter } from '../src/report/format.ts';
+import { formatBytes, formatSeconds } from '../src/report/format.ts';
 import { stepsFor } from '../src/report/steps.ts';
 import { type Download, downloadsOf } from '../testbed/downloads.ts';
-import { storedBytes } from '../testbed/registry.ts';
 import { startTestbed, type Testbed } from '../testbed/testbed.ts';
-import { LAUNCHER } from './build.ts';
+import { LAUNCHER, timed } from './build.ts';
 import { asRoot } from './main.ts';
 import { checkOut, type Project } from './project.ts';
 import { table } from './table.ts';
 
 const MANIFESTS = 'application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json';
 
-async function layerwright(host: Host, testbed: Testbed, project: Project, ...args: string[]): Promise<void> {
-  host.output.talk(`${painter(host.output.colour)('dim', `$ layerwright ${args.join(' ')}`)}\n`);
-  const result = await host.run([process.execPath, LAUNCHER, ...args], {
-    cwd: project.directory,
-    env: { ...host.env, ...testbed.env },
-    inheritStderr: true,
-    signal: host.signal,
-  });
-  if (result.exitCode !== 0)
-    throw new LayerwrightError(`layerwright ${args[0]} ${args[1]} ended with exit code ${result.exitCode}`, {
-      code: 'DEMO_BUILD_FAILED',
-      exit: EXIT.failed,
-      hint: 'What it said stands above.',
-    });
+/** The command as a checkout has it, and as it is shown. */
+function layerwright(...words: string[]) {
+  return { shown: ['layerwright', ...words], command: [process.execPath, LAUNCHER, ...words] };
 }
 
 /** One run on a host that has neither a builder's cache nor directories. */
 async function freshRun(host: Host, testbed: Testbed, project: Project, name: string): Promise<string[]> {
   await testbed.freshBuilder();
   await rm('/tmp/stages-chat', { recursive: true, force: true });
-  const before = {
-    downloads: (await downloadsOf(testbed.dir)).length,
-    stored: await storedBytes(testbed.dir),
-  };
-  const started = host.clock.monotonicMs();
+  const before = (await downloadsOf(testbed.dir)).length;
   const { LW_REGISTRY: registry, LW_S3_BUCKET: bucket } = testbed.env;
   const words = ['--env', `ECR_REPOSITORY_URI=${registry}/demo/chat`, '--store', `s3://${bucket}/chat`];
-  await layerwright(host, testbed, project, 'ci', 'run', ...words);
-  const seconds = (host.clock.monotonicMs() - started) / 1000;
-  const downloads = (await downloadsOf(testbed.dir)).slice(before.downloads);
+  const run = layerwright('ci', 'run', ...words);
+  const { seconds, pushedBytes } = await timed(host, testbed, project, run);
+  const downloads = (await downloadsOf(testbed.dir)).slice(before);
   return [
     name,
     formatSeconds(seconds),
-    formatBytes((await storedBytes(testbed.dir)) - before.stored),
+    formatBytes(pushedBytes),
     fetched(downloads, 'file'),
     fetched(downloads, 'browser'),
   ];
@@ -84,7 +67,8 @@ async function demo(host: Host): Promise<void> {
       join(project.directory, 'layerwright.yml'),
       `build:\n  buildArgs:\n    PIP_INDEX_URL: ${index}\n    PLAYWRIGHT_DOWNLOAD_HOST: ${browsers}\n`,
     );
-    await layerwright(host, testbed, project, 'ci', 'generate', 'codebuild', '--file', 'Dockerfile.browsers');
+    const generate = layerwright('ci', 'generate', 'codebuild', '--file', 'Dockerfile.browsers');
+    await timed(host, testbed, project, generate);
     rows.push(await freshRun(host, testbed, project, 'nothing known'));
     rows.push(await freshRun(host, testbed, project, 'nothing changed'));
     await deleteLayerCache(host, testbed);

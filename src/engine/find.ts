@@ -200,8 +200,13 @@ function versionIn(text: string): string {
 }
 
 function isRecent(tool: Tool, oldest: readonly [number, number]): boolean {
+  return isAtLeast(tool.version, oldest);
+}
+
+/** Whether a tool's version, as {@link Tool} has it, is this one or newer. */
+export function isAtLeast(version: string, oldest: readonly [number, number]): boolean {
   // Compiled without a version: its owner knows what it is.
-  if (tool.version === 'unknown') return true;
-  const [major = 0, minor = 0] = tool.version.split('.').map(Number.parseFloat);
+  if (version === 'unknown') return true;
+  const [major = 0, minor = 0] = version.split('.').map(Number.parseFloat);
   return major > oldest[0] || (major === oldest[0] && minor >= oldest[1]);
 }

@@ -4,6 +4,7 @@ import type { Host } from '../host/host.ts';
 import { dockerConfigDirectory, readDockerConfig } from '../registry/docker-config.ts';
 import type { Logins } from '../registry/logins.ts';
 import type { Builder } from './builder.ts';
+import { isAtLeast } from './find.ts';
 
 /** The first buildx whose Docker library reads DOCKER_AUTH_CONFIG. */
 const READS_VARIABLE = [0, 26] as const;
@@ -21,17 +22,11 @@ export async function handLogins(
   directory: string,
 ): Promise<NodeJS.ProcessEnv> {
   const auths = Object.fromEntries(Object.entries(logins).map(([server, auth]) => [server, { auth }]));
-  if (readsVariable(builder.versions.buildx)) return { DOCKER_AUTH_CONFIG: JSON.stringify({ auths }) };
+  if (isAtLeast(builder.versions.buildx, READS_VARIABLE))
+    return { DOCKER_AUTH_CONFIG: JSON.stringify({ auths }) };
   await mkdir(directory, { mode: 0o700 });
   await fillDirectory(host, directory, auths);
   return { DOCKER_CONFIG: directory, DOCKER_AUTH_CONFIG: undefined };
-}
-
-function readsVariable(version: string): boolean {
-  // Compiled without a version: new enough, as far as anybody knows.
-  if (version === 'unknown') return true;
-  const [major = 0, minor = 0] = version.split('.').map(Number.parseFloat);
-  return major > READS_VARIABLE[0] || minor >= READS_VARIABLE[1];
 }
 
 /** Everything but `config.json` (contexts, plugins, buildx's builders) is the original, by links. */
