@@ -8,7 +8,7 @@ import { openStore, parseStore } from '../../src/cache/store/open.ts';
 import type { Body } from '../../src/cache/store/store.ts';
 import { temporaryDirectory } from '../../src/host/files.ts';
 import { testHost } from '../support/host.ts';
-import { numbers } from './tree.ts';
+import { seededNumbers } from '../support/random.ts';
 
 test('a store is a bucket with a prefix, or a directory', () => {
   assert.deepEqual(parseStore('s3://bucket'), { kind: 's3', bucket: 'bucket', prefix: '' });
@@ -57,7 +57,7 @@ test('a key has 1 to 512 bytes of text', () => {
 
 /** Keys of all kinds, many of them alike. */
 function keys(seed: number, count: number): string[] {
-  const next = numbers(seed);
+  const next = seededNumbers(seed);
   const parts = [
     'a',
     'A',
@@ -109,7 +109,7 @@ test('names of keys: each its own, short parts, none below another', () => {
 });
 
 test('the names of all keys that start with a prefix start with its name', () => {
-  const next = numbers(2);
+  const next = seededNumbers(2);
   for (const key of [...keys(3, 2000), 'x'.repeat(512), 'ä'.repeat(256)]) {
     const characters = [...key];
     const prefix = characters.slice(0, next(characters.length + 1)).join('');

@@ -12,6 +12,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { seededNumbers } from '../support/random.ts';
 
 /** A tree as lines that can be compared: type, mode, time in microseconds, name, content or where it leads. */
 export async function listing(root: string): Promise<string[]> {
@@ -93,18 +94,9 @@ export async function nastyTree(root: string): Promise<void> {
   await utimes(`${root}/empty`, 1.4e9, 1.4e9);
 }
 
-/** Numbers that look random and are the same in every run. */
-export function numbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x6d2b79f5) | 0;
-    return (state >>> 1) % below;
-  };
-}
-
 /** A tree of some dozen entries with names and sizes that look random. */
 export async function randomTree(root: string, seed: number): Promise<void> {
-  const next = numbers(seed);
+  const next = seededNumbers(seed);
   const letters = ['a', 'b', 'ä', '日', ' ', '.', '-', '%', '~', 'Z'];
   const name = () =>
     `n${Array.from({ length: 1 + next(40) }, () => letters[next(letters.length)]).join('')}${next(1e6)}`;
