@@ -1,5 +1,5 @@
 /**
- * Makes what is published: `dist/cli.js` and `dist/index.js` with everything they import, type declarations,
+ * Makes what is published: `dist/cli.js`, `dist/index.js`, `dist/testing` and the threads' files with everything they import, type declarations,
  * the pinned Go modules of the engine, and the licences of what was bundled.
  */
 import { execFileSync } from 'node:child_process';
@@ -13,7 +13,13 @@ const dist = join(root, 'dist');
 rmSync(dist, { recursive: true, force: true });
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['src/cli.ts', 'src/index.ts'],
+  entryPoints: [
+    { in: 'src/cli.ts', out: 'cli' },
+    { in: 'src/index.ts', out: 'index' },
+    { in: 'src/testing/registry.ts', out: 'testing/registry' },
+    // Threads are started from a file beside the one that starts them.
+    { in: 'src/layers/layer-worker.ts', out: 'layer-worker' },
+  ],
   outdir: dist,
   bundle: true,
   splitting: true,

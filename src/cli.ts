@@ -11,10 +11,12 @@ import { defineConfig } from './verbs/config.ts';
 import { defineDoctor } from './verbs/doctor.ts';
 import { defineEngine } from './verbs/engine.ts';
 import type { DefineVerb } from './verbs/verb.ts';
+import { defineVerify } from './verbs/verify.ts';
 
 /** The commands, in the order of the help text. */
 const VERBS: readonly DefineVerb[] = [
   defineBuild,
+  defineVerify,
   defineCi,
   defineCache,
   defineEngine,

@@ -79,6 +79,10 @@ test('it is a typed library', async () => {
       '',
     ].join('\n'),
   );
+  await typeChecked('use.mts');
+});
+
+async function typeChecked(file: string): Promise<void> {
   await ok(
     [
       ...[process.execPath, join(root, 'node_modules', 'typescript', 'bin', 'tsc')],
@@ -90,11 +94,36 @@ test('it is a typed library', async () => {
         'node',
         '--typeRoots',
         join(root, 'node_modules', '@types'),
-        'use.mts',
+        file,
       ],
     ],
     folder,
   );
+}
+
+test('it has a registry for the tests of others, typed and running', async () => {
+  await writeFile(
+    join(folder, 'registry.test.mts'),
+    [
+      "import assert from 'node:assert/strict';",
+      "import { test } from 'node:test';",
+      "import { type Fault, startRegistry } from 'layerwright/testing';",
+      "test('it answers', async () => {",
+      '  const faults: Fault[] = [{ when: { nth: 2 }, effect: { status: 503 } }];',
+      '  await using registry = await startRegistry({ faults });',
+      '  const get = async () => (await fetch(`http://${registry.address}/v2/`)).status;',
+      '  assert.deepEqual([await get(), await get()], [200, 503]);',
+      '  // @ts-expect-error a status is a number',
+      '  const status: string | undefined = registry.requests[0]?.status;',
+      '  assert.equal(status, 200);',
+      '});',
+      '',
+    ].join('\n'),
+  );
+  await typeChecked('registry.test.mts');
+  const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
+  const result = await run([process.execPath, '--test', 'registry.test.mts'], { cwd: folder, env });
+  assert.equal(result.exitCode, 0, result.stdout);
 });
 
 test('on a Node that is too old it says so in one line', async () => {

@@ -1,4 +1,7 @@
-import type { Dockerfile, Instruction } from '../dockerfile/parse.ts';
+import { readBuildArguments } from '../dockerfile/arguments.ts';
+import { type StageNode, sourcesOf, stageNodes } from '../dockerfile/graph.ts';
+import type { Dockerfile } from '../dockerfile/parse.ts';
+import { LayerwrightError } from '../errors.ts';
 import { parseReference } from '../image/reference.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { ecrHostsIn } from '../registry/ecr-host.ts';
@@ -30,27 +33,26 @@ export function registriesOf(
   ];
 }
 
-/** What FROM, COPY --from and RUN --mount=from name, with the arguments that stand before the first FROM put in. */
+/** What FROM, COPY --from and RUN --mount=from name; nothing if their arguments cannot be put in. */
 function imagesOf(dockerfile: Dockerfile, buildArguments: readonly string[]): readonly string[] {
-  const values = new Map(
-    [...dockerfile.globalArguments.map(({ argument }) => argument), ...buildArguments].flatMap((text) => {
-      const [, name, value] = /^([^=\s]+)=["']?([^"'\s]*)/.exec(text) ?? [];
-      return name === undefined ? [] : [[name, value ?? ''] as const];
-    }),
-  );
-  const expand = (text: string) =>
-    text.replace(/\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?/g, (whole, name: string) => values.get(name) ?? whole);
-  const stages = new Set(dockerfile.stages.flatMap(({ name }) => name ?? []));
-  return dockerfile.stages
-    .flatMap(({ base, instructions }) => [base, ...instructions.flatMap(sourcesOf)])
-    .map(expand)
-    .filter((image) => image !== 'scratch' && !stages.has(image.toLowerCase()) && !/^\d+$/.test(image));
+  try {
+    const nodes = stageNodes(dockerfile, readBuildArguments(buildArguments));
+    const images = nodes
+      .flatMap(sourcesOf)
+      .flatMap((source) => (source.kind === 'image' ? [source.reference] : []));
+    return [...images, ...nodes.flatMap(guessedImages)];
+  } catch (error) {
+    if (error instanceof LayerwrightError) return [];
+    throw error;
+  }
 }
 
-function sourcesOf({ keyword, argument }: Instruction): readonly string[] {
-  if (keyword !== 'COPY' && keyword !== 'RUN' && keyword !== 'ADD') return [];
-  const flags = /^(?:--\S+\s+(?:[\\`]\s+)?)*/.exec(argument)?.[0] ?? '';
-  return [...flags.matchAll(/(?:--|[,=])from=([^,\s"]+)/g)].map(([, image]) => image ?? '');
+/** What flags of instructions name that only a newer frontend understands. */
+function guessedImages({ stage, instructions }: StageNode): readonly string[] {
+  const flags = instructions.flatMap(({ kind }, index) =>
+    kind === 'unknown' ? (stage.instructions[index]?.scanned.flags ?? []) : [],
+  );
+  return flags.flatMap((flag) => /(?:^--|[,=])from=([^,"]+)/.exec(flag)?.[1] ?? []);
 }
 
 function domainOf(image: string): readonly string[] {

@@ -71,11 +71,11 @@ export function toBuildRequest(
     cacheRepository: text('cacheRepo') || undefined,
     compression: (options.compression as 'zstd' | 'gzip' | undefined) ?? 'zstd',
   };
-  if (wishes.way === 'composed' || wishes.way === 'split')
+  if (wishes.way === 'split')
     throw usageError(
       'WAY_NOT_AVAILABLE',
-      `--way ${wishes.way} is not available in this version: every segment is solved by BuildKit`,
-      'Leave the flag out, or use --way solved.',
+      '--way split is not available in this version',
+      'Leave the flag out, or use --way composed or --way solved.',
     );
   return {
     context: context ?? '.',

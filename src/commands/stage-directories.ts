@@ -65,7 +65,7 @@ export async function openStageDirectories(
   const isCached = looks.some(({ outcome }) => outcome === 'hit');
   return await Promise.all(
     request.stageDirectories.map(async ({ stage, directory }) => {
-      checkStageDirectory(dockerfile, stage, target);
+      checkStageDirectory(dockerfile, stage, target, request.passed.buildArguments);
       const path = resolve(host.cwd, directory);
       const inputs = stageInputs(dockerfile, stage, request.passed.buildArguments);
       const { key, detail } = await stageKey(host, request, inputs);

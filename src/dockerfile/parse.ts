@@ -1,6 +1,9 @@
-import { type Instruction as AstInstruction, DockerfileParser } from 'dockerfile-ast';
 import { closest, distance } from 'fastest-levenshtein';
 import { EXIT, LayerwrightError } from '../errors.ts';
+import type { Escape } from './lex.ts';
+import { type ScannedInstruction, scanDirectives, scanDockerfile } from './scan.ts';
+import { trimLeft } from './space.ts';
+import { splitWords } from './split.ts';
 
 /** One instruction with its place in the file; lines count from 1. */
 export interface Instruction {
@@ -10,6 +13,8 @@ export interface Instruction {
   readonly endLine: number;
   /** Everything after the keyword as it stands in the file, heredoc included. */
   readonly argument: string;
+  /** The instruction as BuildKit's parser cuts it. */
+  readonly scanned: ScannedInstruction;
 }
 
 /** A build stage: from its `FROM` to the next. */
@@ -22,6 +27,8 @@ export interface Stage {
   /** The value of `--platform`, with variables unexpanded. */
   readonly platform: string | undefined;
   readonly line: number;
+  /** The `FROM` itself. */
+  readonly from: Instruction;
   readonly instructions: readonly Instruction[];
 }
 
@@ -30,6 +37,8 @@ export interface Dockerfile {
   /** The path as shown in messages. */
   readonly path: string;
   readonly text: string;
+  /** The character that escapes and continues lines. */
+  readonly escape: Escape;
   /** The frontend that `# syntax=` names. */
   readonly syntax: string | undefined;
   /** `ARG`s before the first `FROM`. */
@@ -56,14 +65,16 @@ export function parseDockerfile(text: string, path: string): Dockerfile {
       exit: EXIT.failed,
       ...(hint === undefined ? {} : { hint }),
     });
-  const source = text.replace(/^\uFEFF/, '');
-  const lines = source.split(/\r\n|\n/);
-  const ast = DockerfileParser.parse(source);
+  const { escape: escapeWith, problem } = scanDirectives(text);
+  if (problem !== undefined) throw invalid(1, problem);
+  const long = text.split('\n').findIndex((line) => line.length > LONGEST_LINE);
+  if (long >= 0)
+    throw invalid(long + 1, `the line is longer than the ${LONGEST_LINE} bytes that BuildKit reads`);
 
   const globalArguments: Instruction[] = [];
   const stages: (Stage & { instructions: Instruction[] })[] = [];
-  for (const node of ast.getInstructions()) {
-    const instruction = toInstruction(node, lines);
+  for (const scanned of scanDockerfile(text)) {
+    const instruction = toInstruction(scanned, text);
     const { keyword, line } = instruction;
     if (!KEYWORDS.includes(keyword)) {
       const near = closest(keyword, KEYWORDS);
@@ -73,9 +84,10 @@ export function parseDockerfile(text: string, path: string): Dockerfile {
         `unknown instruction ${keyword}${suggestion}; expected one of ${KEYWORDS.join(', ')}`,
       );
     }
-    if (instruction.argument.trim() === '') throw invalid(line, `${keyword} needs at least one argument`);
+    if (scanned.argument === '') throw invalid(line, `${keyword} needs at least one argument`);
+    if (scanned.problem !== undefined) throw invalid(line, scanned.problem);
     if (keyword === 'FROM') {
-      stages.push({ ...parseFrom(instruction, stages.length, invalid), instructions: [] });
+      stages.push({ ...parseFrom(instruction, stages.length, invalid), from: instruction, instructions: [] });
       continue;
     }
     const stage = stages.at(-1);
@@ -89,13 +101,37 @@ export function parseDockerfile(text: string, path: string): Dockerfile {
       'no FROM instruction; expected at least one',
       'A Dockerfile begins with FROM, e.g. FROM python:3.13-slim.',
     );
-  return { path, text, syntax: syntaxOf(text), globalArguments, stages };
+  return { path, text, escape: escapeWith, syntax: syntaxOf(text), globalArguments, stages };
 }
 
-/** The frontend that the file's `# syntax=` directive names. */
+/**
+ * The frontend that the file names, after BuildKit's rules: `# syntax=` or `// syntax=` among the directives at its top, behind
+ * a `#!` line too, or a JSON document with the key `syntax`.
+ */
 export function syntaxOf(text: string): string | undefined {
-  const directives = DockerfileParser.parse(text.replace(/^\uFEFF/, '')).getDirectives();
-  return directives.find((directive) => directive.getName().toLowerCase() === 'syntax')?.getValue();
+  const plain = text.replace(/^(?:\uFEFF|\xEF\xBB\xBF)/, '').replace(/^#![^\n]*(?:\n|$)/, '');
+  return directiveSyntax(plain, '#') ?? directiveSyntax(plain, '//') ?? jsonSyntax(plain);
+}
+
+function directiveSyntax(text: string, comment: string): string | undefined {
+  for (const line of text.split('\n')) {
+    if (!line.startsWith(comment)) return undefined;
+    const [, name, value] =
+      /^([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/.exec(trimLeft(line.slice(comment.length))) ?? [];
+    if (name === undefined || !/^(?:syntax|escape|check)$/i.test(name)) return undefined;
+    if (name.toLowerCase() === 'syntax') return value;
+  }
+  return undefined;
+}
+
+function jsonSyntax(text: string): string | undefined {
+  if (!/^\s*\{/.test(text)) return undefined;
+  try {
+    const { syntax } = JSON.parse(text) as { readonly syntax?: unknown };
+    return typeof syntax === 'string' ? syntax : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** True if BuildKit's own Dockerfile frontend reads the file (no `# syntax=`, or one of docker/dockerfile). */
@@ -142,32 +178,23 @@ export function ancestry(dockerfile: Dockerfile, target: Stage): readonly Stage[
   }
 }
 
-function toInstruction(node: AstInstruction, lines: readonly string[]): Instruction {
-  const range = node.getRange();
-  const keywordEnd = node.getInstructionRange().end;
-  const whole = lines.slice(range.start.line, range.end.line + 1);
-  if (whole.length > 0) whole[whole.length - 1] = (whole.at(-1) as string).slice(0, range.end.character);
-  whole[0] = (whole[0] ?? '').slice(keywordEnd.line === range.start.line ? keywordEnd.character : 0);
-  return {
-    keyword: node.getKeyword().toUpperCase(),
-    line: range.start.line + 1,
-    endLine: range.end.line + 1,
-    argument: whole.join('\n').trim(),
-  };
+/** BuildKit's scanner gives up on a longer line, its end included. */
+const LONGEST_LINE = 65_535;
+
+function toInstruction(scanned: ScannedInstruction, text: string): Instruction {
+  const { keyword, keywordEnd, start, end, line, endLine, argument } = scanned;
+  const raw = keywordEnd < 0 ? argument : text.slice(Math.max(keywordEnd, start), end);
+  return { keyword, line, endLine, argument: raw.replaceAll('\r\n', '\n').trim(), scanned };
 }
 
 function parseFrom(
   instruction: Instruction,
   index: number,
   invalid: (line: number, why: string, hint?: string) => LayerwrightError,
-): Omit<Stage, 'instructions'> {
-  const { line } = instruction;
-  const words = instruction.argument
-    .replace(/[\\`]\n/g, ' ')
-    .split(/\s+/)
-    .filter(Boolean);
-  const flags = words.filter((word) => word.startsWith('--'));
-  const [base, as, name, ...rest] = words.filter((word) => !word.startsWith('--'));
+): Omit<Stage, 'instructions' | 'from'> {
+  const { line, scanned } = instruction;
+  const { flags } = scanned;
+  const [base, as, name, ...rest] = splitWords(scanned.rest);
   const expected = 'expected FROM [--platform=PLATFORM] IMAGE [AS NAME]';
   if (base === undefined) throw invalid(line, `FROM names no image; ${expected}`);
   if (
@@ -181,6 +208,8 @@ function parseFrom(
     );
   if (name !== undefined && !/^[a-zA-Z][a-zA-Z0-9_.-]*$/.test(name))
     throw invalid(line, `"${name}" is no stage name; expected a letter, then letters, digits, _ . or -`);
-  const platform = flags.find((flag) => flag.startsWith('--platform='));
+  const strange = flags.find((flag) => !flag.startsWith('--platform='));
+  if (strange !== undefined) throw invalid(line, `FROM has no flag ${strange}; ${expected}`);
+  const [platform] = flags;
   return { index, name: name?.toLowerCase(), base, platform: platform?.slice('--platform='.length), line };
 }

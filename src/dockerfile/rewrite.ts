@@ -77,7 +77,7 @@ export function withAuthorities(text: string, support: 'environment' | 'file'): 
   let rewritten = '';
   let copied = 0;
   let runs = 0;
-  for (const run of instructions.filter(({ keyword }) => keyword === 'RUN')) {
+  for (const run of instructions.filter(({ keyword, keywordEnd }) => keyword === 'RUN' && keywordEnd >= 0)) {
     const mounts = mountsFor(run, support, own);
     if (mounts.length === 0) continue;
     runs++;
@@ -92,7 +92,10 @@ export function withAuthorities(text: string, support: 'environment' | 'file'): 
 
 /** A text of BuildKit about a rewritten Dockerfile (progress, errors), without the flags that we put in. */
 export function withoutAuthorities(text: string): string {
-  return text.replaceAll(/ --mount=type=secret,id=layerwright-(?:ca|apt)[a-z-]*,[a-zA-Z0-9_=/.,-]*/g, '');
+  return text.replaceAll(
+    / --mount=type=secret,id=layerwright-(?:ca|apt|constraints)[a-z-]*,[a-zA-Z0-9_=/.,-]*/g,
+    '',
+  );
 }
 
 interface Mount {

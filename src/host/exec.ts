@@ -116,7 +116,8 @@ export const run: Run = (command, options = {}) => {
   });
 };
 
-function startError(file: string, error: NodeJS.ErrnoException): Error {
+/** Why a program could not be started, as an error of ours where we know it. */
+export function startError(file: string, error: NodeJS.ErrnoException): Error {
   if (error.code !== 'ENOENT' && error.code !== 'EACCES') return error;
   return new LayerwrightError(
     `cannot run ${file}: ${error.code === 'ENOENT' ? 'not found' : 'no permission'}`,
@@ -128,7 +129,8 @@ function startError(file: string, error: NodeJS.ErrnoException): Error {
   );
 }
 
-function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+/** Sends a signal to a process group; one that is gone is no error. */
+export function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   if (pid === undefined) return;
   try {
     process.kill(process.platform === 'win32' ? pid : -pid, signal);

@@ -90,7 +90,7 @@ function solvedSegments(dockerfile: Dockerfile, target: Stage): readonly Segment
     stage: stage.name ?? `stage ${stage.index}`,
     fromLine: stage.line,
     toLine: stage.instructions.at(-1)?.endLine ?? stage.line,
-    reason: 'BuildKit solves every stage in this version',
+    reason: 'BuildKit solves it',
   }));
 }
 

@@ -1,3 +1,8 @@
+import { readBuildArguments } from '../dockerfile/arguments.ts';
+import { isRemoteSource } from '../dockerfile/expanded-copy.ts';
+import { stageGraph, stageNodes } from '../dockerfile/graph.ts';
+import type { RunInstruction, TypedInstruction } from '../dockerfile/instruction.ts';
+import { csvFields } from '../dockerfile/mounts.ts';
 import { type Dockerfile, type Instruction, type Stage, targetStage } from '../dockerfile/parse.ts';
 import { usageError } from '../errors.ts';
 
@@ -22,38 +27,32 @@ export function stageInputs(
   name: string,
   buildArguments: readonly string[] = [],
 ): StageInputs {
-  const values = argumentValues(dockerfile, buildArguments);
-  const stages = new Set<Stage>();
-  const sources = new Set<string>();
-  const images = new Set<string>();
-  const visit = (stage: Stage): void => {
-    if (stages.has(stage)) return;
-    stages.add(stage);
-    const from = (reference: string) => {
-      const parent = stageCalled(dockerfile, reference, stage.index);
-      if (parent) visit(parent);
-      else if (reference !== 'scratch') images.add(expanded(reference, values, name));
-    };
-    from(stage.base);
-    for (const instruction of stage.instructions) {
-      const reads = readsOf(instruction);
-      for (const reference of reads.stages) from(reference);
-      for (const source of reads.sources) sources.add(source);
-    }
-  };
-  visit(targetStage(dockerfile, name));
+  const { stages, images, reasons } = stageGraph(dockerfile, name, readBuildArguments(buildArguments));
+  for (const { base } of stages)
+    if (base.kind === 'unresolved')
+      throw unsuited(
+        name,
+        `which image ${base.text} is cannot be told`,
+        'Give its arguments a default before the first FROM.',
+      );
+  const reason = reasons.find(({ about }) => about !== 'platform');
+  if (reason !== undefined)
+    throw unsuited(
+      name,
+      `line ${reason.line} is not understood: ${reason.text}`,
+      'Build without --stage-dir.',
+    );
+  const sources = new Set(stages.flatMap(({ instructions }) => instructions.flatMap(contextPaths)));
   return {
     instructions: [
       ...dockerfile.globalArguments.map(textOf),
-      ...[...stages]
-        .sort((one, other) => one.index - other.index)
-        .flatMap((stage) => [
-          `FROM ${stage.base} ${stage.platform ?? ''}`.trimEnd(),
-          ...stage.instructions.map(textOf),
-        ]),
+      ...stages.flatMap(({ stage }) => [
+        `FROM ${stage.base} ${stage.platform ?? ''}`.trimEnd(),
+        ...stage.instructions.map(textOf),
+      ]),
     ],
     sources: [...sources].sort(),
-    images: [...images].sort(),
+    images,
   };
 }
 
@@ -62,11 +61,15 @@ export function stageInputs(
  *
  * @throws LayerwrightError `STAGE_UNKNOWN` (1), `STAGE_DIRECTORY_UNSUITED` (2)
  */
-export function checkStageDirectory(dockerfile: Dockerfile, name: string, target: Stage): void {
+export function checkStageDirectory(
+  dockerfile: Dockerfile,
+  name: string,
+  target: Stage,
+  buildArguments: readonly string[] = [],
+): void {
   const stage = targetStage(dockerfile, name);
-  const child = dockerfile.stages.find(
-    (one) => one.index > stage.index && stageCalled(dockerfile, one.base, one.index) === stage,
-  );
+  const nodes = stageNodes(dockerfile, readBuildArguments(buildArguments));
+  const child = nodes.find(({ base }) => base.kind === 'stage' && base.index === stage.index)?.stage;
   if (stage === target)
     throw unsuited(name, 'it is the stage that is built', 'Name a stage that others copy from.');
   if (child !== undefined)
@@ -85,86 +88,30 @@ function unsuited(name: string, why: string, hint: string) {
   );
 }
 
-interface Reads {
-  readonly stages: readonly string[];
-  readonly sources: readonly string[];
+/** The paths of the build context that an instruction reads, as written. */
+function contextPaths(instruction: TypedInstruction): readonly string[] {
+  if (instruction.kind === 'run') return mountedPaths(instruction);
+  if (instruction.kind === 'unknown') return ['.'];
+  if (instruction.kind !== 'copy' && instruction.kind !== 'add') return [];
+  const { from, sources } = instruction;
+  if (from !== undefined) return [];
+  // What a variable or a quote stands for is not asked: then it may be anything.
+  return sources.some((source) => /["'$\\`]/.test(source))
+    ? ['.']
+    : sources.filter((source) => !isRemoteSource(source));
 }
 
-/** What one instruction reads: stages or images by name or number, and paths of the context. */
-function readsOf({ keyword, argument }: Instruction): Reads {
-  if (keyword === 'RUN') return readsOfMounts(argument);
-  if (keyword !== 'COPY' && keyword !== 'ADD') return { stages: [], sources: [] };
-  // What follows the first line is the text of a heredoc.
-  const [line = ''] = argument.replace(/\\\r?\n/g, ' ').split('\n');
-  const words = line.split(/\s+/).filter(Boolean);
-  const from = words.find((word) => word.startsWith('--from='))?.slice('--from='.length);
-  if (from !== undefined) return { stages: [from], sources: [] };
-  if (/^\s*(?:--\S+\s+)*\[/.test(argument)) return { stages: [], sources: ['.'] };
-  const paths = words.filter((word) => !word.startsWith('--')).slice(0, -1);
-  // A heredoc is in the instruction; a URL is what it says.
-  return { stages: [], sources: paths.filter((path) => !/^<<|^(?:https?|git|ssh):/.test(path)) };
-}
-
-function readsOfMounts(argument: string): Reads {
-  const mounts = [...argument.matchAll(/--mount=(\S+)/g)].map(([, spec = '']) =>
-    Object.fromEntries(
-      spec.split(',').map((field) => {
+function mountedPaths(run: RunInstruction): readonly string[] {
+  return run.mounts.flatMap((text) => {
+    const fields = new Map(
+      (csvFields(text) ?? []).map((field): [string, string] => {
         const [key = '', ...value] = field.split('=');
         return [key.toLowerCase(), value.join('=')];
       }),
-    ),
-  );
-  const binds = mounts.filter(({ type = 'bind' }) => type === 'bind');
-  return {
-    stages: mounts.flatMap(({ from }) => from ?? []),
-    sources: binds
-      .filter(({ from }) => from === undefined)
-      .map(({ source, src }) => (source ?? src ?? '.').replace(/^\/+/, '') || '.'),
-  };
-}
-
-function stageCalled(dockerfile: Dockerfile, reference: string, before: number): Stage | undefined {
-  const earlier = dockerfile.stages.slice(0, before);
-  return (
-    earlier.findLast((stage) => stage.name === reference.toLowerCase()) ??
-    (/^\d+$/.test(reference) ? earlier[Number(reference)] : undefined)
-  );
-}
-
-/** The values of the arguments before the first FROM. */
-function argumentValues(
-  dockerfile: Dockerfile,
-  buildArguments: readonly string[],
-): ReadonlyMap<string, string> {
-  const values = new Map<string, string>();
-  const given = new Map(buildArguments.map((one) => splitOnce(one)));
-  for (const { argument } of dockerfile.globalArguments)
-    for (const word of argument.split(/\s+/)) {
-      const [name, value] = splitOnce(word);
-      const known = given.get(name) ?? value;
-      if (known !== undefined) values.set(name, known.replace(/^(["'])(.*)\1$/, '$2'));
-    }
-  return values;
-}
-
-function splitOnce(text: string): [string, string | undefined] {
-  const equals = text.indexOf('=');
-  return equals < 0 ? [text, undefined] : [text.slice(0, equals), text.slice(equals + 1)];
-}
-
-/** `$NAME`, `${NAME}` and `${NAME:-default}`. */
-function expanded(reference: string, values: ReadonlyMap<string, string>, stage: string): string {
-  const text = reference.replace(
-    /\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))/g,
-    (whole, braced: string | undefined, fallback: string | undefined, bare: string | undefined) =>
-      values.get(braced ?? bare ?? '') || (fallback ?? whole),
-  );
-  if (!text.includes('$')) return text;
-  throw unsuited(
-    stage,
-    `which image ${reference} is cannot be told`,
-    'Give its arguments a default before the first FROM.',
-  );
+    );
+    if ((fields.get('type') ?? 'bind') !== 'bind' || fields.has('from')) return [];
+    return [(fields.get('source') ?? fields.get('src') ?? '.').replace(/^\/+/, '') || '.'];
+  });
 }
 
 function textOf({ keyword, argument }: Instruction): string {

@@ -54,13 +54,34 @@ export async function registryError(
 }
 
 function errorMessages(body: string): string {
+  return errorsIn(body)
+    .map((error) => error.message ?? error.code ?? '')
+    .join('; ');
+}
+
+/** One of the errors that a registry's answer lists, after the specification. */
+export interface AnsweredError {
+  readonly code?: string;
+  readonly message?: string;
+  readonly detail?: unknown;
+}
+
+/** The errors that the body of an answer lists; none if it is not the JSON of the specification. */
+export function errorsIn(body: string): readonly AnsweredError[] {
   try {
-    const { errors = [] } = JSON.parse(body) as { errors?: { code?: string; message?: string }[] };
-    return errors.map((error) => error.message ?? error.code ?? '').join('; ');
+    const { errors } = JSON.parse(body) as { readonly errors?: unknown };
+    return Array.isArray(errors) ? errors.filter((one) => typeof one === 'object' && one !== null) : [];
   } catch {
-    // Not the JSON of the specification (a proxy's HTML page, say): the status alone must do.
-    return '';
+    // A proxy's HTML page, say: the status alone must do.
+    return [];
   }
+}
+
+/** The HTTP status that led to an error; undefined if it was something else. */
+export function statusOf(error: unknown): number | undefined {
+  return error instanceof LayerwrightError
+    ? (error.cause as { readonly status?: number } | undefined)?.status
+    : undefined;
 }
 
 /**

@@ -7,12 +7,23 @@ import { type Credentials, findCredentials } from './credentials.ts';
 /** Milliseconds until an answer's headers must be there. */
 export const ANSWER_TIMEOUT_MS = 30_000;
 
-/** What shows a registry who we are. */
+/** What shows a registry who we are. A scope is one or more of `repository:NAME:ACTIONS`, with spaces between them. */
 export interface Authorizer {
-  /** The value of the Authorization header for a scope, as far as it is known already and still good. */
-  readonly known: (scope: string) => string | undefined;
-  /** The value that a 401's challenge asks for; undefined if we have nothing to show. */
-  readonly answer: (challenge: string, scope: string) => Promise<string | undefined>;
+  /**
+   * The value of the Authorization header for a scope, without asking the registry: one that is known and still good, or
+   * a token from the server that an earlier challenge named. Undefined where nothing was asked of us yet.
+   */
+  readonly known: (scope: string) => Promise<string | undefined>;
+  /**
+   * The value that a 401's challenge asks for; undefined if we have nothing to show, or nothing else than what was refused.
+   *
+   * @param refused what was shown
+   */
+  readonly answer: (
+    challenge: string,
+    scope: string,
+    refused: string | undefined,
+  ) => Promise<string | undefined>;
 }
 
 /** A token is used no longer than this before its end: clocks and connections differ. */
@@ -20,55 +31,108 @@ const MARGIN_MS = 5_000;
 /** Seconds that a token lives if its server does not say; from the token specification of distribution. */
 const DEFAULT_SECONDS = 60;
 
+/** Where a registry's tokens come from. */
+interface TokenService {
+  readonly realm: URL;
+  readonly service: string | undefined;
+}
+
 /**
  * Basic and Bearer authentication for one registry, with the credentials that {@link findCredentials} finds when they are
- * first asked for. Tokens are kept in memory for as long as they are good.
+ * first asked for. Tokens are kept in memory for as long as they are good; those who need the same one at once wait for
+ * the same answer.
  *
  * @param origin the registry's URL without path: from HTTPS nothing secret goes to a token server in plain HTTP
  */
 export function authorizer(host: Host, domain: string, origin: string): Authorizer {
-  const headers = new Map<string, { value: string; until: number }>();
-  let credentials: Promise<Credentials | undefined> | undefined;
-  const credentialsOnce = () => {
-    credentials ??= findCredentials(host, domain);
-    return credentials;
-  };
+  const credentials = once(() => findCredentials(host, domain));
+  const tokens = tokenKeeper(host, domain, credentials);
+  let login: string | undefined;
+  let service: TokenService | undefined;
   return {
-    known(scope) {
-      const found = headers.get(scope);
-      return found !== undefined && found.until > host.clock.monotonicMs() ? found.value : undefined;
-    },
-    async answer(challenge, scope) {
-      const [scheme, parameters] = parseChallenge(challenge);
-      if (scheme !== 'basic' && (scheme !== 'bearer' || parameters.realm === undefined)) return undefined;
-      const found = await credentialsOnce();
-      if (scheme === 'basic') {
-        if (found?.kind !== 'basic') return undefined;
-        headers.set(scope, { value: basic(found), until: Number.POSITIVE_INFINITY });
-        return basic(found);
+    async known(scope) {
+      if (login !== undefined) return login;
+      const kept = tokens.kept(scope);
+      if (kept !== undefined || service === undefined) return kept;
+      try {
+        return await tokens.fetch(service, scope, []);
+      } catch (error) {
+        if (host.signal.aborted) throw error;
+        // Perhaps this request needs none: the registry says so, and if not, its challenge brings the error again.
+        return undefined;
       }
-      const asked = host.clock.monotonicMs();
-      const realm = tokenServer(parameters.realm ?? '', domain, origin, found);
-      const token = await fetchToken(
-        host,
-        domain,
-        realm,
-        parameters.service,
-        scopes(scope, parameters.scope),
-        found,
-      );
-      const value = `Bearer ${token.value}`;
-      headers.set(scope, { value, until: asked + token.seconds * 1000 - MARGIN_MS });
-      return value;
+    },
+    async answer(challenge, scope, refused) {
+      const [scheme, parameters] = parseChallenge(challenge);
+      if (scheme === 'basic') {
+        const found = await credentials();
+        if (found?.kind !== 'basic' || basic(found) === refused) return undefined;
+        login = basic(found);
+        return login;
+      }
+      if (scheme !== 'bearer' || parameters.realm === undefined) return undefined;
+      const kept = tokens.kept(scope);
+      // Somebody who asked at the same time has got a new one.
+      if (kept !== undefined && kept !== refused) return kept;
+      const realm = tokenServer(parameters.realm, domain, origin, await credentials());
+      service = { realm, service: parameters.service };
+      return await tokens.fetch(service, scope, (parameters.scope ?? '').split(' ').filter(Boolean));
     },
   };
 }
 
-/** Our scope, and what else the registry says it wants (another repository, when a blob is mounted from there). */
-function scopes(ours: string, theirs = ''): readonly string[] {
-  const [kind, name] = ours.split(':');
-  const others = theirs.split(' ').filter((one) => one !== '' && !one.startsWith(`${kind}:${name}:`));
-  return [ours, ...others];
+/** The tokens of one registry, by scope. */
+function tokenKeeper(host: Host, domain: string, credentials: () => Promise<Credentials | undefined>) {
+  const headers = new Map<string, { readonly value: string; readonly until: number }>();
+  const underway = new Map<string, Promise<string>>();
+  const good = (scope: string) => {
+    const found = headers.get(scope);
+    return found !== undefined && found.until > host.clock.monotonicMs() ? found.value : undefined;
+  };
+  const fetchNew = async (from: TokenService, scope: string, wanted: readonly string[]) => {
+    const asked = host.clock.monotonicMs();
+    const token = await fetchToken(
+      host,
+      domain,
+      from,
+      withWanted(scope.split(' '), wanted),
+      await credentials(),
+    );
+    const value = `Bearer ${token.value}`;
+    headers.set(scope, { value, until: asked + token.seconds * 1000 - MARGIN_MS });
+    return value;
+  };
+  return {
+    /** One that may push may pull. */
+    kept: (scope: string) => good(scope) ?? (scope.includes(' ') ? undefined : good(`${scope},push`)),
+    fetch(from: TokenService, scope: string, wanted: readonly string[]): Promise<string> {
+      const key = JSON.stringify([scope, ...wanted]);
+      const asked = underway.get(key) ?? fetchNew(from, scope, wanted).finally(() => underway.delete(key));
+      underway.set(key, asked);
+      return asked;
+    },
+  };
+}
+
+/** Asked for once; again if that failed. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asked: Promise<T> | undefined;
+  return () => {
+    asked ??= ask().catch((error) => {
+      asked = undefined;
+      throw error;
+    });
+    return asked;
+  };
+}
+
+/** Our scopes, and what else the registry says it wants. */
+function withWanted(ours: readonly string[], wanted: readonly string[]): readonly string[] {
+  const isOurs = (one: string) => {
+    const [kind, name] = one.split(':');
+    return ours.some((own) => own.startsWith(`${kind}:${name}:`));
+  };
+  return [...ours, ...wanted.filter((one) => !isOurs(one))];
 }
 
 function tokenServer(realm: string, domain: string, origin: string, found: Credentials | undefined): URL {
@@ -88,8 +152,7 @@ function tokenServer(realm: string, domain: string, origin: string, found: Crede
 async function fetchToken(
   host: Host,
   domain: string,
-  realm: URL,
-  service: string | undefined,
+  { realm, service }: TokenService,
   scopes: readonly string[],
   found: Credentials | undefined,
 ): Promise<{ value: string; seconds: number }> {

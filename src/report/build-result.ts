@@ -13,7 +13,12 @@ export interface BuildResult {
   readonly way: 'composed' | 'split' | 'solved';
   /** Why this way, for people. */
   readonly reason: string;
-  readonly builder: { readonly name: string; readonly driver: string };
+  /** Null if none was needed. */
+  readonly builder: { readonly name: string; readonly driver: string } | null;
+  /** The instructions by how they were produced, in the order of the file. Empty if the Dockerfile was not read here. */
+  readonly segments: readonly SegmentResult[];
+  /** The image's layers; null if BuildKit made them all. */
+  readonly layers: LayersResult | null;
   readonly stages: readonly StageResult[];
   /** Instructions that make layers; `FROM` is not counted. */
   readonly steps: { readonly cached: number; readonly executed: number; readonly total: number };
@@ -29,6 +34,40 @@ export interface BuildResult {
   readonly warnings: readonly ResultWarning[];
   /** What to do next, for people. */
   readonly next: readonly string[];
+}
+
+/** Instructions of one stage that were produced in one way; lines count from 1. */
+export interface SegmentResult {
+  readonly kind: 'composed' | 'solved';
+  readonly stage: string;
+  readonly fromLine: number;
+  readonly toLine: number;
+  /** `reused`: it was solved by an earlier build. */
+  readonly outcome: 'composed' | 'reused' | 'solved';
+  /** Of a solved one: why BuildKit had to, and what to change. */
+  readonly reasons: readonly SegmentReason[];
+}
+
+export interface SegmentReason {
+  /** `Dockerfile:12`; null if it is the whole build. */
+  readonly place: string | null;
+  readonly instruction: string | null;
+  readonly reason: string;
+  readonly hint: string | null;
+}
+
+/** How many layers were there, found by their keys, and made. */
+export interface LayersResult {
+  readonly given: number;
+  readonly found: number;
+  readonly made: readonly LayerMade[];
+}
+
+export interface LayerMade {
+  readonly title: string;
+  /** Compressed. */
+  readonly bytes: number;
+  readonly seconds: number;
 }
 
 export interface StageResult {
@@ -105,7 +144,12 @@ export interface BuildResultParts {
     readonly way: BuildResult['way'];
     readonly target: string;
     readonly platforms: readonly string[];
-    readonly segments: readonly { readonly reason: string }[];
+    readonly segments: readonly {
+      readonly stage: string;
+      readonly fromLine: number;
+      readonly toLine: number;
+      readonly reason: string;
+    }[];
     readonly tags: readonly string[];
     readonly cacheFrom: readonly { readonly spec: string; readonly reference: string | undefined }[];
     readonly cacheTo: readonly string[];
@@ -143,6 +187,11 @@ export function buildResult(parts: BuildResultParts): BuildResult {
     way: plan.way,
     reason: [...new Set(plan.segments.map((segment) => segment.reason))].join('; '),
     builder: { name: builder.name, driver: builder.driver },
+    segments: plan.segments.map(({ stage, fromLine, toLine, reason }) => ({
+      ...{ kind: 'solved', stage, fromLine, toLine, outcome: 'solved' },
+      reasons: [{ place: null, instruction: null, reason, hint: null }],
+    })),
+    layers: null,
     stages: stageResults(state),
     steps: totals.steps,
     bytes: {

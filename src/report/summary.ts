@@ -27,7 +27,9 @@ export function summary(result: BuildResult, style: SummaryStyle): string {
   const paint = painter(style.colour);
   const rows: readonly (readonly [string, readonly string[]])[] = [
     ['image', imageLines(result)],
-    ['steps', [stepsLine(result)]],
+    ['layers', layersLines(result)],
+    ['solved', solvedLines(result)],
+    ['steps', result.steps.total === 0 ? [] : [stepsLine(result)]],
     ['bytes', [bytesLine(result)]],
     ['cache', [...cacheLines(result), ...directoryLines(result)]],
     ['time', folded(timeParts(result.seconds), style.columns - LABEL_WIDTH - 4)],
@@ -49,7 +51,10 @@ function headline(result: BuildResult, paint: ReturnType<typeof painter>): strin
   if (result.outcome === 'failed') return paint('red', `Not built: ${result.target}, after ${time}`);
   return (
     paint('green', `Built ${result.target} in ${time}`) +
-    paint('dim', ` (${result.way}, builder ${result.builder.name})`)
+    paint(
+      'dim',
+      ` (${result.way}, ${result.builder === null ? 'no builder' : `builder ${result.builder.name}`})`,
+    )
   );
 }
 
@@ -57,6 +62,36 @@ function imageLines({ image }: BuildResult): readonly string[] {
   if (!image) return [];
   const size = image.compressedBytes === null ? '' : `, ${formatBytes(image.compressedBytes)} compressed`;
   return [...image.references, `${image.digest}${size}`];
+}
+
+/** Layers that were made are named, as long as they are few. */
+function layersLines({ layers }: BuildResult): readonly string[] {
+  if (layers === null) return [];
+  const { given, found, made } = layers;
+  const bytes = made.reduce((sum, one) => sum + one.bytes, 0);
+  const words = [
+    `${given} of base images and solved segments`,
+    `${found} found`,
+    `${made.length} made${made.length === 0 ? '' : ` (${formatBytes(bytes)})`}`,
+  ];
+  const named = made.length <= 5 ? made.map((one) => `made: ${one.title}, ${formatBytes(one.bytes)}`) : [];
+  return [words.join(', '), ...named];
+}
+
+/** What BuildKit solved, and why. */
+function solvedLines({ segments, way }: BuildResult): readonly string[] {
+  if (way === 'solved' && segments.every(({ reasons }) => reasons.every(({ hint }) => hint === null))) {
+    const reasons = segments.flatMap((segment) => segment.reasons.map(({ reason }) => reason));
+    return [...new Set(reasons)].map((reason) => `all by BuildKit: ${reason}`);
+  }
+  return segments
+    .filter(({ kind }) => kind === 'solved')
+    .flatMap(({ outcome, reasons }) =>
+      reasons.flatMap(({ place, instruction, reason, hint }) => [
+        `${[place, instruction].filter(Boolean).join(' ')}${outcome === 'reused' ? ' (reused)' : ''}: ${reason}`,
+        ...(hint === null || outcome === 'reused' ? [] : [`  ${hint}`]),
+      ]),
+    );
 }
 
 function stepsLine({ steps }: BuildResult): string {

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { type CacheCommandResult, type CacheOptions, cacheRestore, cacheSave } from '../commands/cache.ts';
+import { cacheVerify } from '../commands/cache-verify.ts';
 import { usageError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { type CommonOptions, configured, type DefineVerb, repeatable, verb } from './verb.ts';
+import { type CommonOptions, configured, type DefineVerb, print, repeatable, verb } from './verb.ts';
 
 interface CacheFlags extends CommonOptions {
   readonly store?: string;
@@ -11,9 +12,9 @@ interface CacheFlags extends CommonOptions {
   readonly strict?: boolean;
 }
 
-/** `layerwright cache save|restore`. */
+/** `layerwright cache save|restore|verify`. */
 export const defineCache: DefineVerb = (parent, host) => {
-  const cache = parent.command('cache').description('keep directories in a store between builds');
+  const cache = parent.command('cache').description('what is kept between builds');
   cacheVerb(cache, 'save', 'save a directory under a key').action(
     async (directory: string, flags: CacheFlags, command) => {
       const { host: machine, options } = await configured(host, command);
@@ -27,6 +28,29 @@ export const defineCache: DefineVerb = (parent, host) => {
     .action(async (directory: string, flags: CacheFlags, command) => {
       const { host: machine, options } = await configured(host, command);
       tell(host, flags, await cacheRestore(machine, optionsOf(directory, options as unknown as CacheFlags)));
+    });
+  defineCacheVerify(cache, host);
+};
+
+const defineCacheVerify: DefineVerb = (cache, host) => {
+  verb(cache, 'verify', 'whether all that a cache repository keeps is there and sound')
+    .argument('[repository]', 'HOST/PATH (default: LAYERWRIGHT_CACHE_REPO, configuration)')
+    .option('--deep', 'read every blob and compare its digests')
+    .addOption(repeatable('--ca <file>', 'certificate authority to trust, in PEM'))
+    .addOption(repeatable('--plain-http <host>', 'registry that is spoken to in plain HTTP'))
+    .action(async (named: string | undefined, flags: CommonOptions, command) => {
+      const { host: machine, options } = await configured(host, command);
+      const repository = named ?? (options.cacheRepo as string | undefined);
+      if (!repository || repository === 'none')
+        throw usageError(
+          'CACHE_REPOSITORY_UNSET',
+          'no cache repository is named',
+          'Give it as HOST/PATH, or set LAYERWRIGHT_CACHE_REPO.',
+        );
+      const deep = options.deep === true;
+      const result = await cacheVerify(machine, { repository, deep, rebuild: undefined });
+      print(host, flags, result);
+      process.exitCode = result.exit;
     });
 };
 

@@ -50,3 +50,10 @@ test('an argument on the command line names the registry, and ECR is found where
   assert.deepEqual(registries(dockerfile, { buildArg: ['HUB=other.test'] }), [ECR, 'other.test']);
   assert.deepEqual(registries('FROM $UNKNOWN/python\n'), []);
 });
+
+test('what cannot be put in, or is not understood, names no registry and stops nothing', () => {
+  const text =
+    'ARG X=a.test\nFROM --platform=$BUILDPLATFORM $X/a AS one\nCOPY --new --from=b.test/b / /\nFROM c.test/c\n';
+  assert.deepEqual(registries(text), ['a.test', 'b.test', 'c.test']);
+  assert.deepEqual(registries('ARG X=${Y:?no}\nFROM c.test/c\n'), []);
+});

@@ -59,8 +59,8 @@ test('heredocs, one and several, quoted, with a tab in front of the end, also be
     ['RUN', '<<EOF', 'RUN x\n EOF'],
     ['RUN', 'y'],
   ]);
-  assert.deepEqual(scanned('COPY <<a <<-"b c" 3<<\'d\' /\nRUN 1\na\nRUN 2\nd\nRUN y'), [
-    ['COPY', '<<a <<-"b c" 3<<\'d\' /', 'RUN 1\nRUN 2'],
+  assert.deepEqual(scanned('COPY <<a <<-"b c" 3<<\'d\' /\nRUN 1\na\n\tRUN 2\n\tb c\nRUN 3\nd\nRUN y'), [
+    ['COPY', '<<a <<-"b c" 3<<\'d\' /', 'RUN 1\n\tRUN 2\nRUN 3'],
     ['RUN', 'y'],
   ]);
   assert.deepEqual(
@@ -79,8 +79,28 @@ test('what only looks like a heredoc', () => {
     'RUN cat<<EOF',
     'RUN cat <<<EOF',
     'RUN ["sh", "-c", "cat <<EOF"]',
-    'RUN echo $((1 << 2))',
     'ENV x=<<EOF',
   ])
     assert.deepEqual(scanned(`${line}\nRUN y`).at(-1), ['RUN', 'y'], line);
+});
+
+test('a shift in arithmetic is a heredoc to BuildKit, which misses its end', () => {
+  const [run] = scanDockerfile('RUN echo $((1 << 2))\nRUN y');
+  assert.equal(run?.problem, 'unterminated heredoc 2))');
+});
+
+test('what BuildKit takes for flags, heredocs and lines', () => {
+  const text = '# escape=`\n\n  copy --from="a b" --link -- x `\n# no\n <<-E /\n\tone\r\n\tE\nRUN --x';
+  const [copy, run] = scanDockerfile(text);
+  assert.deepEqual(copy?.flags, ['--from=a b', '--link']);
+  assert.equal(copy?.rest, 'x  <<-E /');
+  assert.deepEqual(copy?.heredocs, [{ name: 'E', chomp: true, expand: true, content: '\tone\r\n' }]);
+  assert.deepEqual([copy?.line, copy?.endLine, copy?.problem], [3, 7, undefined]);
+  assert.equal(text.slice(copy?.start, copy?.end), text.slice(text.indexOf('  copy'), text.indexOf('RUN')));
+  assert.deepEqual([run?.flags, run?.rest, run?.end], [['--x'], '', text.length]);
+});
+
+test('a keyword that goes over lines is one, without a place to write behind', () => {
+  const [run] = scanDockerfile('RU\\\nN x');
+  assert.deepEqual([run?.keyword, run?.keywordEnd, run?.argument], ['RUN', -1, 'x']);
 });

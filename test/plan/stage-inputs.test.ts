@@ -58,6 +58,26 @@ test('a build argument decides the image', () => {
   assert.match(message, /which image \$\{BASE\} is cannot be told/);
 });
 
+test('a path with a variable, a quote or an escape may be any, and a platform says nothing of it', () => {
+  const text = (copy: string) =>
+    `FROM --platform=$BUILDPLATFORM x AS a\nARG D=y\nCOPY ${copy}\nFROM scratch\nCOPY --from=a / /\n`;
+  const sources = (copy: string) => stageInputs(parseDockerfile(text(copy), 'Dockerfile'), 'a').sources;
+  assert.deepEqual(sources('$D z /'), ['.']);
+  assert.deepEqual(sources('z\\ y /'), ['.']);
+  assert.deepEqual(sources('["z y", "/d"]'), ['z y']);
+  assert.deepEqual(sources('z https://x/y git@x:y --chmod=1 /'), ['--chmod=1', 'z']);
+});
+
+test('a line that is not understood is refused', () => {
+  const unknown = parseDockerfile(
+    'FROM x AS a\nCOPY --new a /\nFROM scratch\nCOPY --from=a / /\n',
+    'Dockerfile',
+  );
+  const [code, message] = refusal(() => stageInputs(unknown, 'a'));
+  assert.equal(code, 'STAGE_DIRECTORY_UNSUITED');
+  assert.match(message, /line 2 is not understood: unknown flag --new/);
+});
+
 test('only a stage whose files are all that is wanted of it can be a directory', () => {
   checkStageDirectory(dockerfile, 'wheels', final);
   assert.match(

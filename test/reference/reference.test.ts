@@ -7,12 +7,14 @@ import { KEY_NAMES, keyOf } from '../../src/config/keys.ts';
 import { ENGINE_VERSIONS, packagedSums } from '../../src/engine/releases.ts';
 import { EXIT } from '../../src/errors.ts';
 import { run } from '../../src/host/exec.ts';
+import { EXCUSES } from '../../src/verify/difference.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const pages = {
   build: read('docs/reference/build.md'),
   cache: read('docs/reference/cache.md'),
+  'cache-verify': read('docs/reference/cache-verify.md'),
   'ci-generate': read('docs/reference/ci-generate.md'),
   'ci-run': read('docs/reference/ci-run.md'),
   config: read('docs/reference/config.md'),
@@ -20,13 +22,19 @@ const pages = {
   engine: read('docs/reference/engine.md'),
   errors: read('docs/reference/errors.md'),
   registries: read('docs/reference/registries.md'),
+  testing: read('docs/reference/testing.md'),
+  verify: read('docs/reference/verify.md'),
 };
-const sources = globSync('src/**/*.ts', { cwd: root }).sort().map(read);
+/** Without the registry for tests, whose codes are those of the distribution specification. */
+const sources = globSync('src/**/*.ts', { cwd: root })
+  .filter((path) => !path.startsWith('src/testing/'))
+  .sort()
+  .map(read);
 const source = sources.join('\n');
 
 /** Upper-case words in quotes that are no error codes: Node's error codes, environment variables, instructions. */
 const NO_CODE =
-  /^(?:E[A-Z]+|EAI_AGAIN|UND_ERR_.*|TAB_AS_INDENT|MULTIPLE_DOCS|YAML_FILE_ERROR|COMMAND_EXECUTION_ERROR|CLIENT_ERROR|DOWNLOAD_SOURCE|UPLOAD_ARTIFACTS|(?:HTTPS?|NO|ALL)_PROXY|(?:LAYERWRIGHT|BUILDX|NODE|XDG|SSL|CI|GITHUB|CODEBUILD|PIP|GIT|APT)_.*|(?:REQUESTS_CA|CURL_CA)_BUNDLE|DOCKER_AUTH_CONFIG|AWS_(?:ACCESS_KEY_ID|PROFILE|WEB_IDENTITY|CONTAINER|ENDPOINT)\w*)$/;
+  /^(?:E[A-Z]+|EAI_AGAIN|UND_ERR_.*|TAB_AS_INDENT|MULTIPLE_DOCS|YAML_FILE_ERROR|COMMAND_EXECUTION_ERROR|CLIENT_ERROR|DOWNLOAD_SOURCE|UPLOAD_ARTIFACTS|(?:HTTPS?|NO|ALL)_PROXY|(?:LAYERWRIGHT|BUILDX|NODE|XDG|SSL|CI|GITHUB|CODEBUILD|PIP|UV|GIT|APT)_.*|(?:REQUESTS_CA|CURL_CA)_BUNDLE|DOCKER_AUTH_CONFIG|AWS_(?:ACCESS_KEY_ID|PROFILE|WEB_IDENTITY|CONTAINER|ENDPOINT)\w*)$/;
 
 /** Error codes in the places where the source gives one, with the exits that stand beside it. */
 function emittedCodes(): Map<string, Set<number>> {
@@ -174,6 +182,28 @@ test('config.md, doctor.md and ci-generate.md have every option of their command
   ] as const)
     for (const option of optionsIn(await help(...command)))
       assert.ok(option === '--help' || page.includes(option), `${command.join(' ')} ${option}`);
+});
+
+test('verify.md and cache-verify.md have every option of their commands, and no others', async () => {
+  for (const [command, page] of [
+    [['verify'], pages.verify],
+    [['cache', 'verify'], pages['cache-verify']],
+  ] as const) {
+    const section = page.slice(page.indexOf('## Options'), page.indexOf('## JSON'));
+    const documented = [...section.matchAll(/`(--[a-z-]+)[^`]*`/g)].map(([, option]) => option as string);
+    assert.deepEqual([...new Set(documented)].sort(), optionsIn(await help(...command)), command.join(' '));
+  }
+});
+
+test('verify.md has a row for each exception, and no others', () => {
+  const section = pages.verify.slice(
+    pages.verify.indexOf('## What is not counted'),
+    pages.verify.indexOf('## The plain'),
+  );
+  assert.deepEqual(
+    rowsOf(section).flatMap(({ names, cells }) => (cells[0]?.startsWith('`') ? (names[0] ?? []) : [])),
+    Object.keys(EXCUSES),
+  );
 });
 
 test('config.md has a row for each setting, as the table of keys has it', () => {

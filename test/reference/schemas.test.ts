@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { cacheRestore, cacheSave } from '../../src/commands/cache.ts';
+import { cacheVerify } from '../../src/commands/cache-verify.ts';
 import { generateCodebuild } from '../../src/commands/ci-generate.ts';
 import { ciRun } from '../../src/commands/ci-run.ts';
 import { config } from '../../src/commands/config.ts';
 import { configurationFor } from '../../src/commands/configure.ts';
 import { doctor } from '../../src/commands/doctor.ts';
 import { engineStatus, engineStop } from '../../src/commands/engine.ts';
+import { toVerifyRequest } from '../../src/commands/verify/request.ts';
+import { verify } from '../../src/commands/verify.ts';
 import { createBuildProgress } from '../../src/engine/progress.ts';
 import { run } from '../../src/host/exec.ts';
 import { temporaryDirectory } from '../../src/host/files.ts';
@@ -18,12 +21,15 @@ import { type BuildResultParts, buildResult } from '../../src/report/build-resul
 import { projectOf } from '../commands/launch.ts';
 import { ANSWERS, putPrograms } from '../engine/programs.ts';
 import { testHost } from '../support/host.ts';
+import { memoryRegistry } from '../verify/registry.ts';
+import { altered, SAMPLE } from '../verify/sample.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const NAMES = [
   'build-result',
   'cache-restore',
   'cache-save',
+  'cache-verify',
   'ci-generate',
   'ci-run',
   'config',
@@ -31,11 +37,13 @@ const NAMES = [
   'engine',
   'engine-stop',
   'error',
+  'verify',
 ] as const;
 const PAGES = {
   'build-result': 'build',
   'cache-restore': 'cache',
   'cache-save': 'cache',
+  'cache-verify': 'cache-verify',
   'ci-generate': 'ci-generate',
   'ci-run': 'ci-run',
   config: 'config',
@@ -43,6 +51,7 @@ const PAGES = {
   engine: 'engine',
   'engine-stop': 'engine',
   error: 'errors',
+  verify: 'verify',
 } as const;
 
 interface Schema {
@@ -90,7 +99,7 @@ function assertStrict(name: (typeof NAMES)[number], value: object): void {
   }
 }
 
-const OPTIONAL = ['pid', 'error.hint', 'daemon.pid', 'daemon.address', 'daemon.version'];
+const OPTIONAL = ['excused.mtime', 'pid', 'error.hint', 'daemon.pid', 'daemon.address', 'daemon.version'];
 
 /** A value again for each field in it, once with the field under another name and once without. */
 function* spoiled(value: unknown, path = ''): Generator<[path: string, misspelt: unknown, without: unknown]> {
@@ -153,6 +162,8 @@ test('the examples of the pages pass', () => {
     ['errors.md', 'error'],
     ['config.md', 'config'],
     ['doctor.md', 'doctor'],
+    ['verify.md', 'verify'],
+    ['cache-verify.md', 'cache-verify'],
   ] as const) {
     const examples = [...read(page).matchAll(/^```json\n([\s\S]*?)^```/gm)];
     assert.ok(examples.length > 0, page);
@@ -387,4 +398,39 @@ test('what was generated is as its schema says, and nothing else is', async () =
   });
   assertValid('ci-generate', record);
   assertStrict('ci-generate', record);
+});
+
+test('what verify finds is as its schema says, and nothing else is', async () => {
+  await using registry = await memoryRegistry();
+  const image = (name: string, ...more: Parameters<typeof altered>) =>
+    registry.image(name, { layers: [altered(...more)], config: { Cmd: [name] } }).reference;
+  const host = testHost();
+  const against = image('shop/web:1', {});
+  const altogether = image('shop/web:2', {
+    tmp: { mtime: 1 },
+    'srv/web': { uid: 0 },
+    'usr/null': undefined,
+  });
+  const request = { against, platform: ['linux/amd64'] };
+  const { record } = await verify(host, await toVerifyRequest(host, altogether, undefined, request));
+  assert.deepEqual(
+    record.differences.map(({ kind }) => kind),
+    ['owner', 'missing'],
+  );
+  assertValid('verify', record);
+  assertStrict('verify', record);
+  assertValid('verify', { ...record, plain: { ...record.plain, reference: null } });
+});
+
+test('what cache verify finds is as its schema says, and nothing else is', async () => {
+  await using registry = await memoryRegistry();
+  const { layers } = registry.image('team/cache:lw-a', { layers: [SAMPLE] });
+  registry.image('team/cache:lw-b', { layers: [[]] });
+  registry.blobs.delete(layers[0] ?? '');
+  const rebuild = async () => ({ impossible: 'not today' });
+  const request = { repository: `${registry.address}/team/cache`, deep: true, rebuild };
+  const { record } = await cacheVerify(testHost(), request);
+  assert.deepEqual([record.problems.length, record.notRebuilt.length], [1, 2]);
+  assertValid('cache-verify', record);
+  assertStrict('cache-verify', record);
 });

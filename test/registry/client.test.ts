@@ -9,6 +9,7 @@ import { temporaryDirectory } from '../../src/host/files.ts';
 import type { Host } from '../../src/host/host.ts';
 import { emptyNetwork } from '../../src/host/network.ts';
 import { parseChallenge } from '../../src/registry/auth.ts';
+import { sha256Digest } from '../../src/registry/body.ts';
 import { registryClient } from '../../src/registry/client.ts';
 import { testHost } from '../support/host.ts';
 import { closedAddress, httpServer } from '../support/http-server.ts';
@@ -19,6 +20,7 @@ const MANIFEST = JSON.stringify({
   config: { mediaType: 'application/vnd.buildkit.cacheconfig.v0' },
   layers: [{}, {}],
 });
+const DIGEST = sha256Digest(Buffer.from(MANIFEST));
 
 async function loggedIn(address: string, user: string, password: string) {
   const directory = await temporaryDirectory();
@@ -45,12 +47,12 @@ test('a manifest is found, or known to be missing', async () => {
       return void response.writeHead(404).end('{"errors":[{"code":"MANIFEST_UNKNOWN"}]}');
     response.writeHead(200, {
       'content-type': 'application/vnd.oci.image.manifest.v1+json',
-      'docker-content-digest': 'sha256:1',
+      'docker-content-digest': DIGEST,
     });
     response.end(MANIFEST);
   });
   const client = registryClient(anonymous(), server.address, QUICK);
-  assert.equal((await client.manifest('a/b', 'there'))?.digest, 'sha256:1');
+  assert.equal((await client.manifest('a/b', 'there'))?.digest, DIGEST);
   assert.equal(await client.manifest('a/b', 'missing'), undefined);
   assert.deepEqual(server.requests, ['GET /v2/a/b/manifests/there', 'GET /v2/a/b/manifests/missing']);
 });
@@ -320,7 +322,7 @@ function withHosts(
   return { host, requests };
 }
 
-const FOUND = () => new Response(MANIFEST, { status: 200, headers: { 'docker-content-digest': 'sha256:1' } });
+const FOUND = () => new Response(MANIFEST, { status: 200, headers: { 'docker-content-digest': DIGEST } });
 
 test('a login does not go in plain HTTP to a token server that an HTTPS registry names', async () => {
   const env = {
@@ -364,7 +366,7 @@ test('mirrors are asked first, in order, for what is pulled; what fails or does 
   const { host, requests } = withHosts(hosts, { network });
   assert.equal(
     (await registryClient(host, 'docker.io', QUICK).manifest('library/python', '3'))?.digest,
-    'sha256:1',
+    DIGEST,
   );
   assert.deepEqual(
     [...new Set(requests)],

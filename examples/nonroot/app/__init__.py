@@ -1,0 +1,1 @@
+"""The opening hours of a public library, as a web site."""

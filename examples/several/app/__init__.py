@@ -1,0 +1,1 @@
+"""Converts lengths, and counts how often."""

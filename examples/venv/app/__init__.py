@@ -1,0 +1,1 @@
+"""Short notes, kept in a database."""

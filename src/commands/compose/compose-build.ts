@@ -1,0 +1,81 @@
+import { sourceLabels } from '../../ci/labels.ts';
+import { type Composed, compose } from '../../compose/compose.ts';
+import { type ComposedImage, composedImage, publishImage } from '../../compose/publish.ts';
+import type { Builder } from '../../engine/builder.ts';
+import type { BuildState } from '../../engine/progress.ts';
+import type { Host } from '../../host/host.ts';
+import { finalImage } from '../../image/config-start.ts';
+import { parseReference } from '../../image/reference.ts';
+import type { BuildPlan } from '../../plan/build-plan.ts';
+import type { BuildRequest } from '../build-request.ts';
+import { openComposition } from './open-composition.ts';
+import type { ReadFacts } from './suits.ts';
+
+/** What a composed build came to. */
+export interface ComposedBuild {
+  readonly composed: Composed;
+  readonly image: ComposedImage;
+  /** Bytes that were sent to registries by us. */
+  readonly sentBytes: number;
+  /** Bytes of wheels and of layers that were looked into. */
+  readonly pulledBytes: number;
+  /** The builder, if one was needed. */
+  readonly builder: Builder | undefined;
+  /** What BuildKit said of each segment that it solved. */
+  readonly states: readonly BuildState[];
+}
+
+/**
+ * Builds by composing what can be, has BuildKit solve the rest, and pushes the image.
+ *
+ * @throws NotComposable if the Dockerfile has to be left to BuildKit as a whole; LayerwrightError of all parts
+ */
+export async function composeBuild(
+  host: Host,
+  request: BuildRequest,
+  facts: ReadFacts,
+  plan: BuildPlan,
+): Promise<ComposedBuild> {
+  await using composition = await openComposition(host, request, facts, plan);
+  const { composer, platform, created, solver, wheels } = composition;
+  const composed = await compose(composer);
+  const { state } = composed.walked;
+  const config = finalImage(state.stage, {
+    ...(request.wishes.platforms.length > 0 && { platform }),
+    labels: labelsOf(request, facts),
+  });
+  const blobs = composed.layers.map(({ blob }) => blob);
+  const annotations = Object.fromEntries(request.passed.annotations.map(splitOnce));
+  const image = composedImage(state, config, blobs, created, annotations);
+  let sentBytes = composed.layers.reduce((sum, layer) => sum + layer.sentBytes, 0);
+  for (const [name, tags] of tagsByRepository(plan))
+    sentBytes += (await publishImage(composition.repository(name), tags, image, composer.origin)).sentBytes;
+  return {
+    composed,
+    image,
+    sentBytes,
+    pulledBytes: wheels.bytes() + composition.pulledBytes(),
+    builder: solver.builder(),
+    states: solver.states(),
+  };
+}
+
+function labelsOf(request: BuildRequest, { source }: ReadFacts): Readonly<Record<string, string>> {
+  const labels = [...(request.sourceLabels ? sourceLabels(source) : []), ...request.passed.labels];
+  return Object.fromEntries(labels.map(splitOnce));
+}
+
+function splitOnce(text: string): readonly [string, string] {
+  const equals = text.indexOf('=');
+  return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+function tagsByRepository({ tags }: BuildPlan): ReadonlyMap<string, readonly string[]> {
+  const references = tags.map(parseReference);
+  return new Map(
+    [...Map.groupBy(references, ({ domain, path }) => `${domain}/${path}`)].map(([name, all]) => [
+      name,
+      all.map(({ tag }) => tag ?? 'latest'),
+    ]),
+  );
+}

@@ -1,0 +1,176 @@
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { type CacheRepository, registryRepository } from '../../cache/repository.ts';
+import type { Composer } from '../../compose/compose.ts';
+import { type Keeper, keeper } from '../../compose/keeper.ts';
+import { layerSource } from '../../compose/layer-source.ts';
+import { lockSource, type WheelStore, wheelStore } from '../../compose/locks.ts';
+import { type Registries, registriesOf } from '../../compose/registries.ts';
+import { type KnownBlob, NotComposable } from '../../compose/state.ts';
+import { openWorld } from '../../compose/world.ts';
+import { type BuildOptions, readBuildArguments } from '../../dockerfile/arguments.ts';
+import { stageGraph } from '../../dockerfile/graph.ts';
+import { normalPlatform, type Platform, readPlatform } from '../../dockerfile/platform.ts';
+import { temporaryDirectory } from '../../host/files.ts';
+import type { Host } from '../../host/host.ts';
+import { parseReference } from '../../image/reference.ts';
+import { compilerFor } from '../../layers/compiler.ts';
+import { type LayerPool, layerPool } from '../../layers/layer-pool.ts';
+import { type BuildPlan, chooseCacheRepository } from '../../plan/build-plan.ts';
+import { stepsFor } from '../../report/steps.ts';
+import type { BuildRequest } from '../build-request.ts';
+import { type SegmentSolver, segmentSolver } from './segment-solver.ts';
+import type { ReadFacts } from './suits.ts';
+
+/** Everything that composing takes, for one run; ends with its block. */
+export interface Composition extends AsyncDisposable {
+  readonly composer: Composer;
+  readonly cache: CacheRepository;
+  readonly keeper: Keeper;
+  readonly wheels: WheelStore;
+  readonly solver: SegmentSolver;
+  readonly platform: Platform;
+  /** RFC 3339: of the image. */
+  readonly created: string;
+  /** A repository by its name, `HOST/PATH`. */
+  readonly repository: (name: string) => CacheRepository;
+  /** Bytes of layers that were pulled to be looked into. */
+  readonly pulledBytes: () => number;
+}
+
+/**
+ * Opens what composing takes: the cache repository, a place for wheels, threads (started when the first layer is made) and a
+ * way to BuildKit (taken when the first segment is solved).
+ *
+ * @throws NotComposable if the Dockerfile's stages are not surely understood; LayerwrightError `DOCKERFILE_INVALID` (1)
+ */
+export async function openComposition(
+  host: Host,
+  request: BuildRequest,
+  facts: ReadFacts,
+  plan: BuildPlan,
+): Promise<Composition> {
+  const platform = platformOf(request);
+  const options: BuildOptions = {
+    ...readBuildArguments(request.passed.buildArguments, host.env),
+    targetPlatform: platform,
+    buildPlatform: hostPlatform(),
+    target: request.wishes.targetName,
+  };
+  const graph = stageGraph(facts.dockerfile, request.wishes.targetName, options);
+  const [unclear] = graph.reasons;
+  if (unclear !== undefined) throw new NotComposable(unclear.line, unclear.text);
+  const directory = await temporaryDirectory();
+  const context = resolve(host.cwd, request.context);
+  const registries = registriesOf(host);
+  const repositories = repositoriesOf(host, registries);
+  const cache = repositories(chooseCacheRepository(facts, request.wishes) as string);
+  const reuses = !request.wishes.noCache;
+  const kept = keeper(cache, reuses);
+  const wheels = wheelStore(host, `${directory.path}/wheels`);
+  let pulled = 0;
+  const world = openWorld({
+    host,
+    reader: {
+      registries,
+      keeper: kept,
+      alsoWanted: isRequirementFile,
+      onPull(_reference, bytes) {
+        pulled += bytes;
+      },
+    },
+    lock: lockSource(host, kept, wheels, (work) => work()),
+    directory: context,
+    dockerfile: facts.file,
+    reuses,
+  });
+  let pool: LayerPool | undefined;
+  const seconds = timeOf(host, request, facts);
+  const created = new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+  const open = async ({ descriptor, repository }: KnownBlob) => {
+    const { domain, path } = parseReference(repository ?? cache.name);
+    return (await registries(domain).openBlob(path, descriptor.digest)) as
+      | AsyncIterable<Uint8Array>
+      | undefined;
+  };
+  const layers = layerSource({
+    keeper: kept,
+    wheels,
+    directory: directory.path,
+    now: () => host.clock.monotonicMs(),
+    pool() {
+      pool ??= layerPool({ size: availableParallelism(), directory: directory.path, signal: host.signal });
+      return pool;
+    },
+    compilerFor: remembered((minor) => compilerFor(host, `${minor}.0`, context)),
+  });
+  const solver = segmentSolver(host, request, facts, plan, cache.name, `${directory.path}/solve`);
+  return {
+    ...{ cache, keeper: kept, wheels, solver, platform, created, repository: repositories },
+    pulledBytes: () => pulled,
+    composer: {
+      ...{ host, world, layers, cache, created },
+      request: {
+        dockerfile: facts.dockerfile,
+        ...{ graph, options, platform },
+        compression: request.wishes.compression,
+        mtime: seconds,
+        openLayer: async (blob) => (await open(blob)) as AsyncIterable<Uint8Array>,
+      },
+      origin: { open },
+      async solve(segment, from, tag) {
+        await solver.solve(segment, from, tag);
+        world.hasSolved(segment);
+      },
+    },
+    async [Symbol.asyncDispose]() {
+      await pool?.close();
+      await solver.release();
+      await directory[Symbol.asyncDispose]();
+      const { note } = stepsFor(host, request.progress);
+      for (const { detail } of kept.troubles())
+        note(`The cache repository was of no use for once: ${detail}`);
+    },
+  };
+}
+
+function repositoriesOf(host: Host, registries: Registries): (name: string) => CacheRepository {
+  const known = new Map<string, CacheRepository>();
+  return (text) => {
+    const { domain, path } = parseReference(text);
+    const name = `${domain}/${path}`;
+    const repository = known.get(name) ?? registryRepository(host, name, registries(domain));
+    known.set(name, repository);
+    return repository;
+  };
+}
+
+function remembered<T>(work: (key: string) => Promise<T>): (key: string) => Promise<T> {
+  const known = new Map<string, Promise<T>>();
+  return (key) => {
+    const found = known.get(key) ?? work(key);
+    known.set(key, found);
+    return found;
+  };
+}
+
+/** Small files that may be requirements: kept of solved images, whose context BuildKit copied. */
+function isRequirementFile(path: string): boolean {
+  return /(?:^|\/)[^/]*(?:require|constraint)[^/]*\.(?:txt|in)$|^[^/]+\/[^/]+\.(?:txt|in)$/.test(path);
+}
+
+function platformOf({ wishes }: BuildRequest): Platform {
+  const [text] = wishes.platforms;
+  return (text === undefined ? undefined : readPlatform(text)) ?? hostPlatform();
+}
+
+function hostPlatform(): Platform {
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+  return normalPlatform({ os: 'linux', architecture });
+}
+
+/** Seconds since 1970 of the application's files and of the image. */
+function timeOf(host: Host, request: BuildRequest, { source }: ReadFacts): number {
+  const asked = request.sourceDateEpoch === 'commit' ? source.commitSeconds : request.sourceDateEpoch;
+  return asked ?? source.commitSeconds ?? Math.floor(host.clock.now().getTime() / 1000);
+}

@@ -1,0 +1,206 @@
+import type { PathEntry } from '../image/path-entry.ts';
+import type { PathIndex } from '../image/path-index.ts';
+import type { Compression, DependencyLayerRequest, DirectoryFacts } from '../layers/layer.ts';
+import {
+  ancestorsOf,
+  directoryEntry,
+  directoryFacts,
+  groupBelow,
+  parentOf,
+} from '../layers/layer-directories.ts';
+import { type Group, groupDistributions } from '../plan/groups.ts';
+import { installOrder } from '../plan/install-order.ts';
+import { keyOf } from '../plan/key.ts';
+import type { InstallScheme, PythonFacts } from '../python/facts.ts';
+import type { LockedDistribution, WheelFacts } from '../python/lock.ts';
+import { normaliseName } from '../python/names.ts';
+import { placedPaths } from '../python/wheel-placement.ts';
+
+/** A distribution of a lock with what its wheel says. */
+export interface ToInstall {
+  readonly locked: LockedDistribution;
+  readonly facts: WheelFacts;
+}
+
+/** Everything that decides the dependency layers of one step. */
+export interface InstallInput {
+  /** The image below. */
+  readonly files: PathIndex;
+  readonly python: PythonFacts;
+  readonly distributions: readonly ToInstall[];
+  /** Which program installs, for INSTALLER. */
+  readonly installer: 'pip' | 'uv';
+  readonly bytecode: boolean;
+  readonly uid: number;
+  readonly gid: number;
+  readonly umask: number;
+  /** If given, only what is at or below one of these absolute paths is wanted. */
+  readonly keep: readonly string[] | undefined;
+  readonly compression: Compression;
+  /** Seconds since 1970. */
+  readonly mtime: number;
+}
+
+/** One dependency layer, before it is known whether it has to be made. */
+export interface PlannedLayer {
+  readonly key: string;
+  readonly group: Group;
+  /** In the order of installation. */
+  readonly wheels: readonly LockedDistribution[];
+  readonly request: Omit<DependencyLayerRequest, 'wheels' | 'compiler'>;
+}
+
+/** What installing comes to. */
+export interface PlannedInstall {
+  readonly layers: readonly PlannedLayer[];
+  /** What is written, bytecode aside, as later instructions see it; sizes are not known. */
+  readonly entries: readonly PathEntry[];
+}
+
+/**
+ * Divides what a step installs into layers and names each by its key. Pure.
+ *
+ * @returns a reason (for people) if installing there is not surely understood
+ */
+export function planInstall(input: InstallInput): PlannedInstall | { readonly reason: string } {
+  const scheme = resolvedScheme(input.files, input.python.scheme);
+  const members = input.distributions.map(({ locked, facts }) => ({
+    name: locked.name,
+    bytes: facts.bytes,
+    paths: placedPaths(facts, scheme),
+  }));
+  const trouble = members.flatMap(({ name, paths }) => troubleWith(input.files, name, paths)).at(0);
+  if (trouble !== undefined) return { reason: trouble };
+  const byName = new Map(input.distributions.map((one) => [one.locked.name, one]));
+  const pathsOf = new Map(members.map(({ name, paths }) => [name, paths]));
+  const layers = groupDistributions(members).flatMap((group) => {
+    const paths = group.names.flatMap((name) => pathsOf.get(name) ?? []);
+    const kept = paths.filter((path) => isKept(path, input.keep));
+    if (kept.length === 0) return [];
+    const wheels = inOrder(group, byName);
+    const request = {
+      scheme,
+      executable: input.python.executable,
+      cacheTag: input.bytecode ? input.python.cacheTag : undefined,
+      installer: input.installer,
+      directories: directoriesAbove(input.files, kept),
+      uid: input.uid,
+      gid: input.gid,
+      umask: input.umask,
+      mtime: input.mtime,
+      keep: kept.length === paths.length ? undefined : [...(input.keep ?? [])].sort(),
+      compression: input.compression,
+    };
+    return [{ key: layerKey(request, wheels), group, wheels, request }];
+  });
+  const written = members.flatMap(({ paths }) => paths).filter((path) => isKept(path, input.keep));
+  return { layers, entries: writtenEntries(input, written) };
+}
+
+/** Covers every input of a dependency layer; see `DependencyLayerRequest`. */
+export function layerKey(request: PlannedLayer['request'], wheels: readonly LockedDistribution[]): string {
+  return keyOf('dependency-layer', {
+    ...request,
+    scheme: { ...request.scheme },
+    directories: Object.fromEntries(
+      Object.entries(request.directories).map(([path, { mode, uid, gid }]) => [path, { mode, uid, gid }]),
+    ),
+    wheels: wheels.map(({ name, version, wheel, requested }) => ({
+      name,
+      version,
+      sha256: wheel?.sha256,
+      requested,
+    })),
+  });
+}
+
+/** A path through a link of the image would replace the link by a directory. */
+function resolvedScheme(files: PathIndex, scheme: InstallScheme): InstallScheme {
+  const resolve = (path: string) => `/${files.resolve(path).path}`;
+  return {
+    purelib: resolve(scheme.purelib),
+    platlib: resolve(scheme.platlib),
+    headers: resolve(scheme.headers),
+    scripts: resolve(scheme.scripts),
+    data: resolve(scheme.data),
+  };
+}
+
+/** Wheels of a group in the order of installation, which matters only where several write one path. */
+function inOrder(group: Group, byName: ReadonlyMap<string, ToInstall>): readonly LockedDistribution[] {
+  const members = group.names.map((name) => byName.get(name) as ToInstall);
+  if (!group.id.includes('+')) return members.map(({ locked }) => locked);
+  const all = [...byName.values()];
+  const needs = new Map(
+    all.map(({ locked, facts }) => [locked.name, facts.requiresDist.map(nameOfRequirement)]),
+  );
+  const requested = all.filter(({ locked }) => locked.requested).map(({ locked }) => locked.name);
+  const order = installOrder([...byName.keys()], requested, needs);
+  return order.flatMap((name) => members.find(({ locked }) => locked.name === name)?.locked ?? []);
+}
+
+/** `Foo.Bar[extra]>=1; marker` -> `foo-bar`. */
+function nameOfRequirement(requirement: string): string {
+  return normaliseName(/^\s*([A-Za-z0-9][A-Za-z0-9._-]*)/.exec(requirement)?.[1] ?? '');
+}
+
+/** What stands in the way of a wheel's files. pip replaces a file; anything else it would follow or fail at. */
+function troubleWith(files: PathIndex, name: string, paths: readonly string[]): readonly string[] {
+  const checked = new Set<string>();
+  for (const path of paths) {
+    const there = files.get(path);
+    if (there !== undefined && there.type !== 'file')
+      return [`${name} writes /${path}, which is a ${there.type} in the image`];
+    for (const directory of above(path)) {
+      if (checked.has(directory)) break;
+      checked.add(directory);
+      const type = files.get(directory)?.type ?? 'directory';
+      if (type !== 'directory')
+        return [`${name} writes below /${directory}, which is a ${type} in the image`];
+    }
+  }
+  return [];
+}
+
+function directoriesAbove(files: PathIndex, paths: readonly string[]): Record<string, DirectoryFacts> {
+  const found: Record<string, DirectoryFacts> = {};
+  const checked = new Set<string>();
+  const take = (directory: string) => {
+    if (checked.has(directory)) return;
+    checked.add(directory);
+    const entry = files.get(directory);
+    if (entry?.type === 'directory') found[directory] = { mode: entry.mode, uid: entry.uid, gid: entry.gid };
+  };
+  for (const path of paths) {
+    for (const directory of above(path)) take(directory);
+    // Its bytecode goes there.
+    if (path.endsWith('.py')) take(`${path.slice(0, path.lastIndexOf('/'))}/__pycache__`);
+  }
+  return found;
+}
+
+/** The directories above a path, the nearest first, the root last. */
+function* above(path: string): Generator<string> {
+  for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) yield path.slice(0, at);
+  yield '';
+}
+
+function isKept(path: string, keep: readonly string[] | undefined): boolean {
+  return (
+    keep === undefined || keep.some((prefix) => `/${path}` === prefix || `/${path}`.startsWith(`${prefix}/`))
+  );
+}
+
+/** Directories before what is in them. Which files may be executed is not known here. */
+function writtenEntries(input: InstallInput, paths: readonly string[]): readonly PathEntry[] {
+  const { uid, gid, umask } = input;
+  const facts = directoryFacts({ directories: directoriesAbove(input.files, paths), uid, gid, umask });
+  const directories = [...ancestorsOf(paths)].filter((path) => input.files.get(path) === undefined).sort();
+  return [
+    ...directories.map((path) => directoryEntry(path, facts(path))),
+    ...paths.map((path): PathEntry => {
+      const group = groupBelow(facts(parentOf(path)), gid);
+      return { path, type: 'file', mode: 0o666 & ~umask, uid, gid: group, size: 0, link: '' };
+    }),
+  ];
+}

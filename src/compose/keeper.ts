@@ -1,0 +1,65 @@
+import {
+  type Artifact,
+  type ArtifactLayer,
+  type ArtifactPut,
+  getArtifact,
+  putArtifact,
+} from '../cache/artifacts.ts';
+import type { CacheRepository } from '../cache/repository.ts';
+
+/** What the cache repository could not do, for people. */
+export interface KeeperTrouble {
+  readonly outcome: string;
+  readonly detail: string;
+}
+
+/** Kinds of what is kept; part of the tag and of the artifact's type. */
+export type KeptKind = 'base' | 'facts' | 'lock' | 'recent' | 'layer' | 'plan' | 'last';
+
+/**
+ * What a project's builds keep for each other, under tags in the cache repository. Nothing of it ever fails a build: what
+ * cannot be read or written is told once, and made anew.
+ */
+export interface Keeper {
+  readonly repository: CacheRepository;
+  /** Undefined for whatever reason it cannot be had. */
+  readonly find: (kind: KeptKind, key: string) => Promise<Artifact | undefined>;
+  /** @returns what became of it, with the bytes that were sent */
+  readonly keep: (
+    kind: KeptKind,
+    key: string,
+    config: object,
+    layers?: readonly ArtifactLayer[],
+  ) => Promise<ArtifactPut>;
+  /** Each thing that went wrong once. */
+  readonly troubles: () => readonly KeeperTrouble[];
+}
+
+/** The tag of what is kept: layers have the short form, since they are the most. */
+export function keptTag(kind: KeptKind, key: string): string {
+  return kind === 'layer' ? `lw-${key}` : `lw-${kind}-${key}`;
+}
+
+/** @param reads false if nothing that was kept may be used (`--no-cache`) */
+export function keeper(repository: CacheRepository, reads: boolean): Keeper {
+  const troubles = new Map<string, KeeperTrouble>();
+  const note = (outcome: string, detail: string) => {
+    if (!troubles.has(outcome)) troubles.set(outcome, { outcome, detail });
+  };
+  return {
+    repository,
+    async find(kind, key) {
+      if (!reads) return undefined;
+      const looked = await getArtifact(repository, keptTag(kind, key), kind);
+      if (looked.outcome === 'hit') return looked.artifact;
+      if (looked.outcome !== 'miss') note(looked.outcome, looked.detail);
+      return undefined;
+    },
+    async keep(kind, key, config, layers = []) {
+      const put = await putArtifact(repository, keptTag(kind, key), { kind, config, layers });
+      if (put.outcome !== 'put' && put.outcome !== 'missing') note(put.outcome, put.detail);
+      return put;
+    },
+    troubles: () => [...troubles.values()],
+  };
+}

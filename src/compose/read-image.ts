@@ -1,0 +1,201 @@
+import type { Platform } from '../dockerfile/platform.ts';
+import { EXIT, LayerwrightError } from '../errors.ts';
+import { parseFacts, serialiseFacts } from '../facts/facts-file.ts';
+import { type ImageFacts, readImageFacts } from '../facts/image-facts.ts';
+import type { Descriptor, ImageConfig, ImageManifest } from '../image/oci.ts';
+import { formatReference, parseReference, type Reference } from '../image/reference.ts';
+import { keyOf } from '../plan/key.ts';
+import { jsonAnswer } from '../registry/answers.ts';
+import { sha256Digest } from '../registry/body.ts';
+import type { RegistryClient } from '../registry/client.ts';
+import type { Keeper } from './keeper.ts';
+import type { Registries } from './registries.ts';
+import type { GivenImage } from './state.ts';
+
+/** What is kept of an image by its digest. */
+interface KeptImage {
+  /** Of the platform's own manifest. */
+  readonly digest: string;
+  readonly manifest: ImageManifest;
+  readonly config: ImageConfig;
+}
+
+/** What reading images takes. */
+export interface ImageReader {
+  readonly registries: Registries;
+  readonly keeper: Keeper;
+  readonly alsoWanted: (path: string) => boolean;
+  /** Told when layers have to be pulled to be looked into. */
+  readonly onPull: (reference: string, bytes: number) => void;
+}
+
+const FACTS_TYPE = 'application/vnd.layerwright.facts.v1+zstd';
+
+/**
+ * The image under a reference, with its files. A digest is enough to find what is kept of it; a tag is asked for its digest,
+ * which is all that the registry is asked for an image that is known.
+ *
+ * @throws LayerwrightError `IMAGE_UNKNOWN` (1), those of the registry
+ */
+export async function readBase(reader: ImageReader, text: string, platform: Platform): Promise<GivenImage> {
+  const reference = parseReference(text);
+  const client = reader.registries(reference.domain);
+  const name = formatReference(reference);
+  const digest =
+    reference.digest ?? (await client.headManifest(reference.path, reference.tag ?? 'latest'))?.digest;
+  if (digest === undefined) throw imageUnknown(name);
+  const key = keyOf('image', { digest, platform: [platform.os, platform.architecture, platform.variant] });
+  const kept = await findKept(reader, key);
+  if (kept !== undefined) return given(reference, kept.image, kept.facts);
+  const image = await platformImage(client, reference, digest, platform);
+  const facts = await pulledFacts(reader, client, reference, image, undefined);
+  await keepImage(reader, key, image, facts);
+  return given(reference, image, facts);
+}
+
+/**
+ * The image of a solved segment in the cache repository.
+ *
+ * @param lower the image that the segment was solved from
+ * @returns undefined if it is not there, or not all of it
+ */
+export async function readSolved(
+  reader: ImageReader,
+  tag: string,
+  lower: { readonly files: ImageFacts; readonly layers: number; readonly given: GivenImage },
+): Promise<GivenImage | undefined> {
+  const { repository } = reader.keeper;
+  const reference = parseReference(repository.name);
+  const found = await repository.manifest(tag);
+  if (found === undefined) return undefined;
+  const key = keyOf('solved-image', { digest: found.digest });
+  const kept = await findKept(reader, key);
+  const below = lower.given;
+  if (kept !== undefined) return { ...given(reference, kept.image, kept.facts), below };
+  const manifest = found.content as ImageManifest;
+  const config = await readConfig(reader.registries(reference.domain), reference, manifest);
+  const image = { digest: found.digest, manifest, config };
+  // Its key says what it was solved from; something else under its tag is not taken for it.
+  if (below.layers.some(({ blob }, at) => blob.diffId !== config.rootfs.diff_ids[at])) return undefined;
+  const known = { ...lower.files, layers: config.rootfs.diff_ids.slice(0, lower.layers) };
+  const client = reader.registries(reference.domain);
+  const facts = await pulledFacts(reader, client, reference, image, known);
+  await keepImage(reader, key, image, facts);
+  return { ...given(reference, image, facts), below };
+}
+
+async function findKept(
+  { keeper }: ImageReader,
+  key: string,
+): Promise<{ image: KeptImage; facts: ImageFacts } | undefined> {
+  const artifact = await keeper.find('base', key);
+  const image = artifact?.config as KeptImage | undefined;
+  const [blob] = artifact?.layers ?? [];
+  if (image?.config?.rootfs === undefined || blob?.mediaType !== FACTS_TYPE) return undefined;
+  const bytes = await keeper.repository.blob(blob.digest).catch(() => undefined);
+  const facts = bytes && parseFacts(bytes);
+  return facts && { image, facts };
+}
+
+async function keepImage(
+  { keeper }: ImageReader,
+  key: string,
+  image: KeptImage,
+  facts: ImageFacts,
+): Promise<void> {
+  const bytes = serialiseFacts(facts);
+  const descriptor = { mediaType: FACTS_TYPE, digest: sha256Digest(bytes), size: bytes.length };
+  await keeper.keep('base', key, image, [{ descriptor, content: bytes }]);
+}
+
+function given(
+  { domain, path }: Reference,
+  { digest, manifest, config }: KeptImage,
+  files: ImageFacts,
+): GivenImage {
+  const repository = `${domain}/${path}`;
+  return {
+    image: `${repository}@${digest}`,
+    config,
+    files,
+    below: undefined,
+    layers: manifest.layers.map((descriptor, at) => ({
+      kind: 'given',
+      blob: { descriptor, diffId: config.rootfs.diff_ids[at] as string, repository },
+    })),
+  };
+}
+
+async function pulledFacts(
+  reader: ImageReader,
+  client: RegistryClient,
+  reference: Reference,
+  { digest, manifest, config }: KeptImage,
+  lower: ImageFacts | undefined,
+): Promise<ImageFacts> {
+  const first = lower?.layers.length ?? 0;
+  const bytes = manifest.layers.slice(first).reduce((sum, { size }) => sum + size, 0);
+  reader.onPull(`${formatReference({ ...reference, digest: undefined })}`, bytes);
+  const source = {
+    async openBlob(wanted: string) {
+      const stream = await client.openBlob(reference.path, wanted);
+      if (stream === undefined)
+        throw imageUnknown(`${formatReference(reference)} (${digest}): layer ${wanted}`);
+      return stream;
+    },
+  };
+  return await readImageFacts(source, manifest, config, lower, reader.alsoWanted);
+}
+
+interface ManifestIndex {
+  readonly manifests?: readonly (Descriptor & {
+    readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
+  })[];
+}
+
+async function platformImage(
+  client: RegistryClient,
+  reference: Reference,
+  digest: string,
+  platform: Platform,
+): Promise<KeptImage> {
+  const found = await client.manifest(reference.path, digest);
+  if (found === undefined) throw imageUnknown(formatReference(reference));
+  const { manifests } = found.content as ManifestIndex;
+  if (manifests === undefined) {
+    const manifest = found.content as ImageManifest;
+    return { digest: found.digest, manifest, config: await readConfig(client, reference, manifest) };
+  }
+  const fitting = manifests.filter(
+    (one) => one.platform?.os === platform.os && one.platform.architecture === platform.architecture,
+  );
+  const chosen =
+    fitting.find((one) => (one.platform?.variant ?? '') === (platform.variant ?? '')) ?? fitting[0];
+  if (chosen === undefined)
+    throw new LayerwrightError(
+      `${formatReference(reference)} is not there for ${platform.os}/${platform.architecture}`,
+      { code: 'IMAGE_UNKNOWN', exit: EXIT.failed, hint: 'Choose another base image, or another --platform.' },
+    );
+  return await platformImage(client, reference, chosen.digest, platform);
+}
+
+async function readConfig(
+  client: RegistryClient,
+  reference: Reference,
+  manifest: ImageManifest,
+): Promise<ImageConfig> {
+  const bytes = manifest.config && (await client.blob(reference.path, manifest.config.digest));
+  if (!bytes) throw imageUnknown(formatReference(reference));
+  return jsonAnswer(
+    Buffer.from(bytes).toString('utf8'),
+    `${formatReference(reference)}: its configuration is no JSON`,
+  ) as ImageConfig;
+}
+
+function imageUnknown(name: string): LayerwrightError {
+  return new LayerwrightError(`${name} is not in its registry`, {
+    code: 'IMAGE_UNKNOWN',
+    exit: EXIT.failed,
+    hint: 'Look for a typing error in FROM; a private image needs a login (docker login).',
+  });
+}

@@ -1,0 +1,281 @@
+import type { Context } from '../context/context.ts';
+import { type BuildOptions, globalScope } from '../dockerfile/arguments.ts';
+import type { StageGraph, StageNode } from '../dockerfile/graph.ts';
+import type { Dockerfile } from '../dockerfile/parse.ts';
+import type { Platform } from '../dockerfile/platform.ts';
+import { applyInstruction } from '../image/config-apply.ts';
+import { type StageState, startFromImage, startFromStage } from '../image/config-start.ts';
+import type { Compression } from '../layers/layer.ts';
+import { pipConfigurations } from '../python/detect-files.ts';
+import { copyStep, homeOf, workdirStep } from './copy-step.ts';
+import { cutStage, type Part } from './cut.ts';
+import { type InstalledStep, type InstallWorld, installStep } from './install-step.ts';
+import { type SolveRequest, solveRequest } from './solve-request.ts';
+import { spliceStep } from './splice-step.ts';
+import { type GivenImage, type ImageState, type KnownBlob, NotComposable, type Obstacle } from './state.ts';
+
+/** What a walk asks of the world; each answer is kept by it. */
+export interface World extends InstallWorld {
+  readonly base: (reference: string, platform: Platform) => Promise<GivenImage>;
+  /** What a segment was solved to; undefined if that is not known yet. */
+  readonly solved: (request: SolveRequest) => Promise<GivenImage | undefined>;
+  readonly context: () => Promise<Context>;
+}
+
+/** What is to be composed. */
+export interface ComposeRequest {
+  readonly dockerfile: Dockerfile;
+  readonly graph: StageGraph;
+  readonly options: BuildOptions;
+  readonly platform: Platform;
+  readonly compression: Compression;
+  /** Seconds since 1970 of the files of the application. */
+  readonly mtime: number;
+  /** By line: what was found out not to be composable. */
+  readonly forced: ReadonlyMap<number, { readonly reason: string; readonly hint: string | undefined }>;
+  /** The bytes of a layer that is there, to take files from. */
+  readonly openLayer: (blob: KnownBlob) => Promise<AsyncIterable<Uint8Array>>;
+}
+
+/** A run of instructions of one stage that is produced in one way; lines count from 1. */
+export interface WalkedSegment {
+  readonly kind: 'composed' | 'solved';
+  readonly stage: string;
+  readonly fromLine: number;
+  readonly toLine: number;
+  readonly why: readonly Obstacle[];
+  /** Of a solved one. */
+  readonly request: SolveRequest | undefined;
+  readonly isThere: boolean;
+  /** How many layers it adds to its stage. */
+  readonly layers: number;
+}
+
+/** Where a walk came to. */
+export interface Walked {
+  readonly state: ImageState;
+  readonly segments: readonly WalkedSegment[];
+  readonly installs: readonly InstalledStep[];
+  /** Segments that must be solved first; what stands above them is assumed. In the order in which they can be solved. */
+  readonly pending: readonly SolveRequest[];
+}
+
+interface StageEnd {
+  readonly state: ImageState;
+}
+
+/**
+ * Follows a Dockerfile from its base images to the target and finds out the layers of the image without making any.
+ *
+ * @throws NotComposable, LayerwrightError of the world, the Dockerfile, its requirements and its context
+ */
+export async function walk(request: ComposeRequest, world: World): Promise<Walked> {
+  const walker = new Map<number, Promise<StageEnd>>();
+  const segments: WalkedSegment[] = [];
+  const installs: InstalledStep[] = [];
+  const pending: SolveRequest[] = [];
+
+  const stageEnd = (index: number): Promise<StageEnd> => {
+    const known = walker.get(index);
+    if (known) return known;
+    const started = walkStage(nodeAt(request.graph, index));
+    walker.set(index, started);
+    return started;
+  };
+
+  const walkStage = async (node: StageNode): Promise<StageEnd> => {
+    let state = await startOf(node);
+    const parts = cutStage({
+      path: request.dockerfile.path,
+      node,
+      states: statesOf(node, state.stage),
+      pipConfigurations: configurationsOf(state),
+      forced: request.forced,
+    });
+    for (const part of parts) {
+      const before = state.layers.length;
+      const { after, solve } = await walkPartSurely(node, part, state);
+      state = after;
+      segments.push(segmentOf(node, part, state.layers.length - before, solve));
+    }
+    return { state };
+  };
+
+  const startOf = async (node: StageNode): Promise<ImageState> => {
+    const { base, stage } = node;
+    if (base.kind === 'stage') {
+      const { state } = await stageEnd(base.index);
+      const started = startFromStage(state.stage);
+      if (started.reason !== undefined) throw new NotComposable(stage.line, started.reason);
+      return { ...state, stage: started.state };
+    }
+    if (base.kind !== 'image')
+      throw new NotComposable(
+        stage.line,
+        base.kind === 'scratch' ? 'the stage starts from scratch' : 'a build context stands for its base',
+      );
+    const image = await world.base(base.reference, base.platform ?? request.platform);
+    const global = globalScope(request.dockerfile, request.options);
+    const started = startFromImage(request.dockerfile, global, image.config);
+    if (started.reason !== undefined) throw new NotComposable(stage.line, started.reason);
+    return stateOf(image, started.state);
+  };
+
+  /** What is not composable upon an assumed state may well be upon the real one: it is looked at again then. */
+  const walkPartSurely: typeof walkPart = async (node, part, state) => {
+    try {
+      return await walkPart(node, part, state);
+    } catch (error) {
+      const source = part.kind === 'splice' ? (await stageEnd(part.source)).state : state;
+      if (!(error instanceof NotComposable) || !(state.assumed || source.assumed)) throw error;
+      const [from, to] = rangeOf(part);
+      const stage = statesOf({ ...node, instructions: node.instructions.slice(from, to + 1) }, state.stage);
+      return { after: { ...state, stage: stage.at(-1) as StageState, assumed: true } };
+    }
+  };
+
+  const walkPart = async (
+    node: StageNode,
+    part: Part,
+    state: ImageState,
+  ): Promise<{ after: ImageState; solve?: { request: SolveRequest; isThere: boolean } }> => {
+    switch (part.kind) {
+      case 'plain':
+        return { after: await plainStep(request, world, state, node, part.at) };
+      case 'install': {
+        const { after, installed } = await installStep(request, world, state, node, part);
+        installs.push(...installed);
+        return { after };
+      }
+      case 'splice': {
+        const { state: source } = await stageEnd(part.source);
+        return { after: spliceStep(request, state, source, node, part) };
+      }
+      case 'solved': {
+        const solve = await solveRequest(request, world, state, node, part);
+        const image = await world.solved(solve);
+        if (image === undefined) pending.push(solve);
+        return {
+          after: afterSolve(state, node, part, solve, image),
+          solve: { request: solve, isThere: image !== undefined },
+        };
+      }
+    }
+  };
+
+  const target = request.graph.ancestry.at(-1) as StageNode;
+  const { state } = await stageEnd(target.stage.index);
+  return { state, segments: mergeSegments(segments), installs, pending };
+}
+
+function nodeAt(graph: StageGraph, index: number): StageNode {
+  return graph.stages.find(({ stage }) => stage.index === index) as StageNode;
+}
+
+/** A state that is an image as it stands. */
+export function stateOf(image: GivenImage, stage: StageState): ImageState {
+  const { layers, files } = image;
+  return { stage, layers, files, given: image, installs: [], copied: new Map(), assumed: false };
+}
+
+/** What each instruction of a stage sees, files aside. */
+function statesOf(node: StageNode, first: StageState): readonly StageState[] {
+  const states = [first];
+  for (const instruction of node.instructions) {
+    const applied = applyInstruction(states.at(-1) as StageState, instruction);
+    if (applied.reason !== undefined) throw new NotComposable(instruction.line, applied.reason);
+    states.push(applied.state);
+  }
+  return states;
+}
+
+/** Those that were read: a step looks itself for one that was not. */
+function configurationsOf({ files, stage }: ImageState): readonly string[] {
+  const image = { ...files, env: stage.image.config.Env ?? [] };
+  return pipConfigurations(image, '/usr/local', homeOf(image, stage)).flatMap(({ content }) => content ?? []);
+}
+
+async function plainStep(
+  request: ComposeRequest,
+  world: World,
+  state: ImageState,
+  node: StageNode,
+  at: number,
+): Promise<ImageState> {
+  const instruction = node.instructions[at] as StageNode['instructions'][number];
+  const applied = applyInstruction(state.stage, instruction);
+  if (applied.reason !== undefined) throw new NotComposable(instruction.line, applied.reason);
+  const after = { ...state, stage: applied.state };
+  if (instruction.kind === 'copy' || instruction.kind === 'add')
+    return await copyStep(request, await world.context(), state, after, instruction);
+  if (instruction.kind === 'workdir') return workdirStep(request, state, after, instruction.line);
+  return after;
+}
+
+/** The state after a solved segment: as it was solved, or as it is assumed while it is not. */
+function afterSolve(
+  before: ImageState,
+  node: StageNode,
+  part: Extract<Part, { kind: 'solved' }>,
+  solve: SolveRequest,
+  image: GivenImage | undefined,
+): ImageState {
+  const simulated = statesOf(
+    { ...node, instructions: node.instructions.slice(part.from, part.to + 1) },
+    before.stage,
+  ).at(-1) as StageState;
+  if (image === undefined) return { ...before, stage: simulated, assumed: true };
+  const first = before.stage.image.history?.length ?? 0;
+  const expected = (simulated.image.history ?? []).slice(first);
+  // The argument lines that the segment was begun with are ours: its own lines are the last ones.
+  const made = (image.config.history ?? []).slice(-expected.length || Number.POSITIVE_INFINITY);
+  const history = [
+    ...(before.stage.image.history ?? []),
+    ...expected.map((line, index) => {
+      const { created, empty_layer } = made[index] ?? {};
+      const { empty_layer: _, ...text } = line;
+      return { ...(created ? { created } : {}), ...text, ...(empty_layer ? { empty_layer } : {}) };
+    }),
+  ];
+  const added = image.layers.length - before.layers.length;
+  if (history.slice(first).filter((line) => line.empty_layer !== true).length !== added)
+    throw new NotComposable(solve.lines[0], 'the history of the solved image does not fit its layers');
+  return stateOf(image, { ...simulated, image: { ...simulated.image, history } });
+}
+
+function rangeOf(part: Part): readonly [from: number, to: number] {
+  return part.kind === 'plain' || part.kind === 'install' ? [part.at, part.at] : [part.from, part.to];
+}
+
+function segmentOf(
+  { stage, instructions }: StageNode,
+  part: Part,
+  layers: number,
+  solve: { request: SolveRequest; isThere: boolean } | undefined,
+): WalkedSegment {
+  const [from, to] = rangeOf(part);
+  return {
+    kind: part.kind === 'solved' ? 'solved' : 'composed',
+    stage: stage.name ?? `stage ${stage.index}`,
+    fromLine: instructions[from]?.line ?? stage.line,
+    toLine: stage.instructions[to]?.endLine ?? stage.line,
+    why: part.kind === 'solved' ? part.why : [],
+    request: solve?.request,
+    isThere: solve?.isThere ?? true,
+    layers,
+  };
+}
+
+/** Neighbouring composed parts of a stage are one segment. */
+function mergeSegments(segments: readonly WalkedSegment[]): readonly WalkedSegment[] {
+  const merged: WalkedSegment[] = [];
+  const byStage = Map.groupBy(segments, ({ stage }) => stage);
+  for (const own of byStage.values())
+    for (const one of own) {
+      const last = merged.at(-1);
+      if (last?.stage === one.stage && last.kind === 'composed' && one.kind === 'composed')
+        merged[merged.length - 1] = { ...last, toLine: one.toLine, layers: last.layers + one.layers };
+      else merged.push(one);
+    }
+  return merged.sort((a, b) => a.fromLine - b.fromLine);
+}

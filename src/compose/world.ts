@@ -1,0 +1,59 @@
+import type { Context } from '../context/context.ts';
+import { readContext } from '../context/read.ts';
+import type { Platform } from '../dockerfile/platform.ts';
+import type { Host } from '../host/host.ts';
+import type { LockInput, NotLocked } from '../lock/lock-input.ts';
+import { solvedTag } from './compose.ts';
+import type { LockedStep } from './install-step.ts';
+import { type ImageReader, readBase, readSolved } from './read-image.ts';
+import type { SolveRequest } from './solve-request.ts';
+import type { GivenImage } from './state.ts';
+import type { World } from './walk.ts';
+
+/** What a world is made of. */
+export interface WorldOptions {
+  readonly host: Host;
+  readonly reader: ImageReader;
+  readonly lock: (input: LockInput) => Promise<LockedStep | NotLocked>;
+  /** The build context, and the path of the Dockerfile. */
+  readonly directory: string;
+  readonly dockerfile: string | undefined;
+  /** False if what was solved before may not be used. */
+  readonly reuses: boolean;
+}
+
+/** A world, and how it is told that a segment is solved now. */
+export interface OpenWorld extends World {
+  readonly hasSolved: (request: SolveRequest) => void;
+}
+
+/** Answers what a walk asks, each question once in a run. */
+export function openWorld({ host, reader, lock, directory, dockerfile, reuses }: WorldOptions): OpenWorld {
+  const bases = new Map<string, Promise<GivenImage>>();
+  const solved = new Map<string, GivenImage>();
+  const now = new Set<string>();
+  let context: Promise<Context> | undefined;
+  return {
+    lock,
+    base(reference: string, platform: Platform) {
+      const key = `${reference} ${platform.os}/${platform.architecture}/${platform.variant ?? ''}`;
+      const known = bases.get(key) ?? readBase(reader, reference, platform);
+      bases.set(key, known);
+      return known;
+    },
+    context() {
+      context ??= readContext(host, directory, { dockerfile });
+      return context;
+    },
+    async solved(request) {
+      const known = solved.get(request.key);
+      if (known) return known;
+      if (!now.has(request.key) && (request.volatile || !reuses)) return undefined;
+      const { files, layers, given } = request.parent;
+      const image = await readSolved(reader, solvedTag(request), { files, layers: layers.length, given });
+      if (image !== undefined) solved.set(request.key, image);
+      return image;
+    },
+    hasSolved: ({ key }) => void now.add(key),
+  };
+}

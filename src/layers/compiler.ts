@@ -1,0 +1,110 @@
+import { open, readdir, realpath } from 'node:fs/promises';
+import { delimiter, isAbsolute, join, sep } from 'node:path';
+import type { Host } from '../host/host.ts';
+import { BYTECODE_MAGIC } from '../python/bytecode-magic.ts';
+import { COMPILER_ENVIRONMENT } from './bytecode.ts';
+
+const QUESTION =
+  'import sys, importlib.util as u; print(sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], ' +
+  'int.from_bytes(u.MAGIC_NUMBER[:2], "little"), sys.abiflags or "-")';
+
+/**
+ * A Python on this machine that makes the bytecode of the same minor version: one of the same patch version if there is one,
+ * else the first found on PATH, among pyenv's versions and in the CI's tool cache. Only what answers that it is a plain CPython
+ * with that version's magic number counts. Scripts that start an interpreter are passed over: what they start may depend on the
+ * directory. So are programs below `context`, which may be anybody's.
+ *
+ * @param version of the image's Python, `3.11.2`
+ * @param context the directory of the build's context; default: the working directory
+ * @returns an absolute path
+ */
+export async function compilerFor(
+  host: Host,
+  version: string,
+  context: string = host.cwd,
+): Promise<string | undefined> {
+  const [major, minor] = version.split('.');
+  const short = `${major}.${minor}`;
+  const magic = BYTECODE_MAGIC[short];
+  if (magic === undefined) return undefined;
+  let first: string | undefined;
+  for (const path of await candidates(host, short, context)) {
+    const found = await askedVersion(host, path, magic);
+    if (found === version) return path;
+    if (found?.startsWith(`${short}.`)) first ??= path;
+  }
+  return first;
+}
+
+/** Programs that may be a Python of that minor version, each once, with their links resolved. */
+async function candidates(host: Host, short: string, context: string): Promise<readonly string[]> {
+  const names = [`python${short}`, 'python3', 'python'];
+  const directories = (host.env.PATH ?? '').split(delimiter).filter(isAbsolute);
+  const onPath = names.flatMap((name) => directories.map((directory) => join(directory, name)));
+  const kept = await Promise.all(
+    installations(host).map(async ({ root, below }) =>
+      (await readdir(root).catch(() => []))
+        .filter((name) => name.startsWith(`${short}.`))
+        .sort()
+        .flatMap((name) => below.map((rest) => join(root, name, rest, `python${short}`))),
+    ),
+  );
+  const forbidden = await realpath(context).catch(() => context);
+  const found = new Set<string>();
+  for (const path of [...onPath, ...kept.flat()]) {
+    const real = await realpath(path).catch(() => undefined);
+    if (real === undefined || isBelow(path, context) || isBelow(real, forbidden)) continue;
+    if (!(await isScript(real))) found.add(real);
+  }
+  return [...found];
+}
+
+/** Where pyenv and CI machines keep several versions: `root/3.11.7/bin/python3.11`. */
+function installations({
+  env,
+}: Host): readonly { readonly root: string; readonly below: readonly string[] }[] {
+  const pyenv = env.PYENV_ROOT ?? (env.HOME && join(env.HOME, '.pyenv'));
+  const caches = [env.AGENT_TOOLSDIRECTORY, env.RUNNER_TOOL_CACHE, '/opt/hostedtoolcache'];
+  return [
+    ...(pyenv ? [{ root: join(pyenv, 'versions'), below: ['bin'] }] : []),
+    ...caches
+      .filter((root) => root !== undefined)
+      .map((root) => ({ root: join(root, 'Python'), below: ['x64/bin', 'arm64/bin'] })),
+  ].filter(({ root }) => isAbsolute(root));
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory.endsWith(sep) ? directory : `${directory}${sep}`);
+}
+
+/** True for what begins with `#!`, and for what cannot be read. */
+async function isScript(path: string): Promise<boolean> {
+  try {
+    const handle = await open(path, 'r');
+    try {
+      const start = Buffer.alloc(2);
+      await handle.read(start, 0, 2, 0);
+      return start.toString('latin1') === '#!';
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    return true;
+  }
+}
+
+/** The version that a program says it has, if its bytecode is as it should be. */
+async function askedVersion(host: Host, path: string, magic: number): Promise<string | undefined> {
+  const answer = await host
+    .run([path, '-I', '-S', '-c', QUESTION], {
+      ...{ cwd: '/', env: COMPILER_ENVIRONMENT, signal: host.signal, timeoutMs: 10_000 },
+    })
+    .catch((error: unknown) => {
+      if (host.signal.aborted) throw error;
+      // It cannot be started or does not answer: not a Python for us.
+      return undefined;
+    });
+  const [name, version, number, flags] = answer?.stdout.trim().split(' ') ?? [];
+  const fits = answer?.exitCode === 0 && name === 'cpython' && Number(number) === magic && flags === '-';
+  return fits ? version : undefined;
+}

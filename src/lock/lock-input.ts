@@ -1,0 +1,48 @@
+import type { InstalledDistribution, PythonFacts } from '../python/facts.ts';
+import type { Lock, WheelFacts } from '../python/lock.ts';
+import type { PipOptions } from '../python/pip-options.ts';
+import type { FileRequirement } from '../python/requirement-file.ts';
+
+/** Everything that decides which distributions one `pip install` installs. */
+export interface LockInput {
+  /** Of the command line and of all files, as `collectRequirements` gives them. */
+  readonly requirements: readonly FileRequirement[];
+  readonly constraints: readonly FileRequirement[];
+  /** After the options of the files. */
+  readonly options: PipOptions;
+  /** The environment as it is before the step. */
+  readonly facts: PythonFacts;
+}
+
+/** What pip would do with one distribution of a lock. */
+export interface LockedChange {
+  readonly name: string;
+  /** `keep` if this very version is there already: nothing is written. */
+  readonly action: 'install' | 'keep' | 'replace';
+  /** What is there before, if anything is. */
+  readonly installed: InstalledDistribution | undefined;
+}
+
+/** A lock, and what it changes in the environment; both sorted by name. */
+export interface ResolvedLock {
+  readonly lock: Lock;
+  readonly changes: readonly LockedChange[];
+  /** How it was found: by uv, or by checking the change of a pin against the lock before. */
+  readonly by: 'resolver' | 'pins';
+  /** What a person should know, e.g. that a version was withdrawn. */
+  readonly warnings: readonly string[];
+}
+
+/** An earlier lock of the same step, with what its wheels say of themselves. */
+export interface PreviousLock {
+  /** `lockScope` of its input. */
+  readonly scope: string;
+  readonly lock: Lock;
+  /** By the wheel's SHA-256; one that is missing means a full resolution. */
+  readonly facts: ReadonlyMap<string, WheelFacts>;
+}
+
+/** Why a step cannot be locked here, so that BuildKit's pip has to do it. */
+export interface NotLocked {
+  readonly reason: string;
+}

@@ -1,0 +1,116 @@
+import { contentOf, type DetectedImage, variableOf } from './detect-files.ts';
+import type { Interpreter, Unclear } from './detect-interpreter.ts';
+import type { PythonFacts } from './facts.ts';
+
+/** Whose packages an image is made of. */
+export type Distribution = 'debian' | 'alpine' | undefined;
+
+/** Debian (and what is made of it) or Alpine, by their databases of packages. */
+export function distributionOf(image: DetectedImage): Distribution | Unclear {
+  const debian = dpkgTexts(image).length > 0;
+  const alpine = apkText(image) !== undefined;
+  if (debian && alpine) return { reason: "the image has Debian's and Alpine's packages" };
+  return debian ? 'debian' : alpine ? 'alpine' : undefined;
+}
+
+/** The C library that wheels must fit. */
+export function libcOf(image: DetectedImage, distribution: Distribution): PythonFacts['libc'] | Unclear {
+  if (distribution === 'alpine') {
+    const version = /^\d+\.\d+/.exec(apkVersion(image, 'musl') ?? '')?.[0];
+    return version === undefined ? { reason: "musl's version is not known" } : { kind: 'musl', version };
+  }
+  const version =
+    distribution === 'debian'
+      ? /^\d+\.\d+/.exec(dpkgVersion(image, 'libc6') ?? '')?.[0]
+      : libcFileVersion(image);
+  return version === undefined
+    ? { reason: "the C library's version is not known" }
+    : { kind: 'glibc', version };
+}
+
+/** Older C libraries have their version in the name of their file. */
+function libcFileVersion({ index }: DetectedImage): string | undefined {
+  const directories = [
+    'lib64',
+    'lib',
+    'usr/lib64',
+    'usr/lib',
+    'lib/x86_64-linux-gnu',
+    'lib/aarch64-linux-gnu',
+  ];
+  for (const directory of directories)
+    for (const name of index.children(index.resolve(directory).path)) {
+      const version = /^libc-(\d+\.\d+)\.so$/.exec(name)?.[1];
+      if (version !== undefined) return version;
+    }
+  return undefined;
+}
+
+/** The full version, `3.11.2`. */
+export function versionOf(
+  image: DetectedImage,
+  { prefix, minor }: Interpreter,
+  distribution: Distribution,
+): string | Unclear {
+  const text = packaged(image, prefix, minor, distribution) ?? headerVersion(image, prefix, minor);
+  const fallback = prefix === '/usr/local' ? variableOf(image.env, 'PYTHON_VERSION') : undefined;
+  const version = text ?? fallback;
+  if (version === undefined) return { reason: `the version of ${prefix}'s Python 3.${minor} is not known` };
+  if (!/^\d+\.\d+\.\d+$/.test(version) || !version.startsWith(`3.${minor}.`))
+    return { reason: `${prefix}'s Python is of the version ${version}` };
+  return version;
+}
+
+function headerVersion(image: DetectedImage, prefix: string, minor: number): string | undefined {
+  const header = contentOf(image, `${prefix}/include/python3.${minor}/patchlevel.h`);
+  return /^#define\s+PY_VERSION\s+"([^"]+)"/m.exec(header ?? '')?.[1];
+}
+
+/** The version of the distribution's own Python. */
+function packaged(
+  image: DetectedImage,
+  prefix: string,
+  minor: number,
+  distribution: Distribution,
+): string | undefined {
+  if (prefix !== '/usr') return undefined;
+  const version =
+    distribution === 'debian' ? dpkgVersion(image, `python3.${minor}-minimal`) : apkVersion(image, 'python3');
+  // What follows is the package's own number; `3.14.0~rc1` stays whole and is refused.
+  return version?.replace(/-[^-]*$/, '');
+}
+
+/** The version of an installed package of Debian; undefined if it is none. */
+export function dpkgVersion(image: DetectedImage, name: string): string | undefined {
+  for (const text of dpkgTexts(image)) {
+    const at = `\n${text}`.indexOf(`\nPackage: ${name}\n`);
+    if (at < 0) continue;
+    const paragraph = text.slice(at).split('\n\n', 1)[0] as string;
+    const status = /^Status: (.*)$/m.exec(paragraph)?.[1] ?? 'install ok installed';
+    // An epoch in front is no part of the upstream version.
+    if (status.endsWith(' installed')) return /^Version: (?:\d+:)?(.*)$/m.exec(paragraph)?.[1];
+  }
+  return undefined;
+}
+
+function dpkgTexts(image: DetectedImage): readonly string[] {
+  const directory = 'var/lib/dpkg/status.d';
+  const files = [
+    'var/lib/dpkg/status',
+    ...image.index.children(directory).map((name) => `${directory}/${name}`),
+  ];
+  return files
+    .map((path) => contentOf(image, path))
+    .filter((text) => text !== undefined && text !== '') as string[];
+}
+
+function apkText(image: DetectedImage): string | undefined {
+  return contentOf(image, 'lib/apk/db/installed') ?? contentOf(image, 'usr/lib/apk/db/installed');
+}
+
+function apkVersion(image: DetectedImage, name: string): string | undefined {
+  const paragraph = apkText(image)
+    ?.split('\n\n')
+    .find((text) => `\n${text}`.includes(`\nP:${name}\n`));
+  return /^V:(.*)$/m.exec(paragraph ?? '')?.[1];
+}

@@ -1,0 +1,123 @@
+import { parseShell } from '../dockerfile/shell.ts';
+import type { Refusal } from './pip-arguments.ts';
+import type { PipFiles, PipOptions } from './pip-options.ts';
+import { harmlessEnvironment, harmlessMounts, harmlessShell, type RunMount } from './recognise-around.ts';
+import { commandSteps, type ShellState } from './recognise-command.ts';
+
+/** A `RUN` instruction with what the image says around it. */
+export interface RunStep {
+  /** The shell form's text (continued lines joined; a heredoc's lines), or the exec form's words. */
+  readonly command: string | readonly string[];
+  /** In shell form, what runs it, as SHELL says: `['/bin/sh', '-c']`. */
+  readonly shell: readonly string[];
+  readonly mounts: readonly RunMount[];
+  /** Everything that is set when the step runs: ENV of the base and of the Dockerfile, and ARG. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absolute. */
+  readonly workdir: string;
+  /** As USER says; empty for root. */
+  readonly user: string;
+  /** True if that user may write into the environment's site-packages; root may. */
+  readonly environmentWritable: boolean;
+  /** Texts of pip.conf of the image in pip's order: the machine's, the user's, the environment's. */
+  readonly pipConfigurations: readonly string[];
+}
+
+/** `pip install`, its configuration, variables and activated environment taken in. */
+export interface PipInstall extends PipFiles {
+  readonly kind: 'pip-install';
+  /**
+   * What is run, to find the Python that it installs into: a name on PATH, a path as written, or a path in the virtual
+   * environment that was activated before.
+   */
+  readonly program: string;
+  /** `pip` for pip's own program, `python` for `python -m pip`. */
+  readonly through: 'pip' | 'python';
+  /** Requirements on the command line, in order. */
+  readonly requirements: readonly string[];
+  readonly options: PipOptions;
+  /** The variables that the step's programs see: for `${NAME}` in requirements files. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /**
+   * Directories that Python looks in before its own (PYTHONPATH, the working directory of `python -m`), absolute. pip
+   * counts distributions in them as installed: the caller must see that there is none.
+   */
+  readonly searchPath: readonly string[];
+}
+
+/** `python -m venv DIRECTORY`, with pip in it and without the system's packages. */
+export interface MakeVenv {
+  readonly kind: 'venv';
+  readonly program: string;
+  /** As written: relative to the working directory if it does not begin with a slash. */
+  readonly directory: string;
+  /** True if its python is a copy and no link. */
+  readonly copies: boolean;
+}
+
+export type DependencyAction = PipInstall | MakeVenv;
+
+/** What a `RUN` does, if every command in it is known. */
+export interface RecognisedStep {
+  readonly steps: readonly DependencyAction[];
+  /** Files of the context that the step sees by bind mounts: absolute or relative path in the image to path in the context. */
+  readonly binds: readonly { readonly target: string; readonly source: string }[];
+}
+
+/** Why a `RUN` is left to BuildKit, and what could be changed about it. */
+export interface NotRecognised {
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+/**
+ * Recognises a dependency step: a `RUN` that does nothing but install distributions with pip and make virtual
+ * environments. A command that is not known with certainty is a reason, never a guess.
+ */
+export function recognise(run: RunStep): RecognisedStep | NotRecognised {
+  const around = surroundings(run);
+  if ('reason' in around) return around;
+  const commands = typeof run.command === 'string' ? parseShell(run.command) : execForm(run.command);
+  if ('reason' in commands)
+    return { reason: `the command holds ${commands.reason}`, ...hintFor(commands.reason) };
+  const state: ShellState = { env: { ...run.env }, activated: undefined, run };
+  const steps: DependencyAction[] = [];
+  for (const command of commands) {
+    const found = commandSteps(command, state);
+    if ('reason' in found) return found;
+    steps.push(...found);
+  }
+  if (steps.length === 0) return { reason: 'the command installs nothing' };
+  return { steps, binds: around.binds };
+}
+
+function surroundings(run: RunStep): Pick<RecognisedStep, 'binds'> | NotRecognised {
+  const shell = typeof run.command === 'string' ? harmlessShell(run.shell) : undefined;
+  const environment = harmlessEnvironment(run.env);
+  const refused: Refusal | undefined = shell ?? environment;
+  if (refused) return refused;
+  if (!run.environmentWritable)
+    return {
+      reason: `user ${run.user || 'root'} may not write into the environment, so pip installs into the home directory`,
+      hint: 'Install as root before USER, or into a virtual environment that belongs to the user.',
+    };
+  return harmlessMounts(run.mounts, run.env);
+}
+
+/** Words of the exec form are what they are: no shell expands them. */
+function execForm(words: readonly string[]): ReturnType<typeof parseShell> {
+  return [
+    {
+      assignments: [],
+      words: words.map((text) => ({ parts: [{ text, quoted: true }], pattern: false })),
+      after: undefined,
+    },
+  ];
+}
+
+function hintFor(reason: string): { hint?: string } {
+  if (reason === 'a redirection')
+    return { hint: 'If it is meant as a condition on a version, quote it: "package>=1.0".' };
+  if (reason === 'a heredoc' || reason === 'a pipe') return { hint: 'Give pip install a RUN of its own.' };
+  return {};
+}

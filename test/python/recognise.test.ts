@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type PipInstall, type RunStep, recognise } from '../../src/python/recognise.ts';
+
+const base: RunStep = {
+  command: '',
+  shell: ['/bin/sh', '-c'],
+  mounts: [],
+  env: { PATH: '/usr/local/bin:/usr/bin', PYTHON_VERSION: '3.11.2', LANG: 'C.UTF-8' },
+  workdir: '/app',
+  user: '',
+  environmentWritable: true,
+  pipConfigurations: [],
+};
+
+function steps(command: RunStep['command'], changes: Partial<RunStep> = {}) {
+  const found = recognise({ ...base, command, ...changes });
+  assert.ok(!('reason' in found), `${command}: ${'reason' in found ? found.reason : ''}`);
+  return found.steps;
+}
+
+function install(command: RunStep['command'], changes: Partial<RunStep> = {}): PipInstall {
+  const [step, ...more] = steps(command, changes);
+  assert.equal(more.length, 0);
+  assert.equal(step?.kind, 'pip-install');
+  return step as PipInstall;
+}
+
+function reason(command: RunStep['command'], changes: Partial<RunStep> = {}): string {
+  const found = recognise({ ...base, command, ...changes });
+  assert.ok('reason' in found, `${command} is recognised`);
+  return found.reason;
+}
+
+test('the usual installation is recognised with its files and options', () => {
+  const step = install(
+    'set -eux; pip install --no-cache-dir --no-compile -Ur requirements.txt -cconstraints.txt "uvicorn[standard]>=0.30" httpx==0.27 && rm -rf /root/.cache/pip',
+  );
+  assert.equal(step.program, 'pip');
+  assert.equal(step.through, 'pip');
+  assert.deepEqual(step.requirementFiles, ['requirements.txt']);
+  assert.deepEqual(step.constraintFiles, ['constraints.txt']);
+  assert.deepEqual(step.requirements, ['uvicorn[standard]>=0.30', 'httpx==0.27']);
+  assert.deepEqual([step.options.upgrade, step.options.compile, step.options.noDeps], [true, false, false]);
+});
+
+test('pip is found under all its names', () => {
+  for (const [command, program, through] of [
+    ['pip3 install a', 'pip3', 'pip'],
+    ['pip3.12 install a', 'pip3.12', 'pip'],
+    ['/opt/venv/bin/pip install a', '/opt/venv/bin/pip', 'pip'],
+    ['python -m pip install a', 'python', 'python'],
+    ['/usr/bin/python3.11 -m pip --no-cache-dir install a', '/usr/bin/python3.11', 'python'],
+    ['. /opt/venv/bin/activate && pip install a', '/opt/venv/bin/pip', 'pip'],
+    ['. /opt/venv/bin/activate && python3 -m pip install a', '/opt/venv/bin/python3', 'python'],
+  ]) {
+    const step = install(command as string);
+    assert.deepEqual([step.program, step.through], [program, through], command);
+  }
+  assert.deepEqual(install(['pip', 'install', '$A', 'b'].map((word) => word.replace('$', ''))).requirements, [
+    'A',
+    'b',
+  ]);
+});
+
+test('a virtual environment is made, then filled', () => {
+  const found = steps(
+    'python3 -m venv --copies /opt/venv && /opt/venv/bin/pip install a && /opt/venv/bin/pip install b',
+  );
+  assert.deepEqual(
+    found.map((step) => [step.kind, step.program]),
+    [
+      ['venv', 'python3'],
+      ['pip-install', '/opt/venv/bin/pip'],
+      ['pip-install', '/opt/venv/bin/pip'],
+    ],
+  );
+  assert.match(reason('python -m venv --system-site-packages /v && pip install a'), /--system-site-packages/);
+  assert.match(reason('python -m venv /v /w'), /one directory/);
+});
+
+test('variables of the step are put in, and those of pip count as options', () => {
+  const env = {
+    ...base.env,
+    VERSION: '1.2',
+    PIP_INDEX_URL: 'https://user:secret@index.example/simple',
+    PIP_EXTRA_INDEX_URL: 'https://one.example/simple https://two.example/simple',
+    PIP_NO_CACHE_DIR: '1',
+    PIP_CONSTRAINT: '/constraints.txt',
+    PIP_NO_COMPILE: '0',
+    PIP_PRE: '',
+  };
+  const step = install(
+    'PIP_NO_DEPS=1 pip install a==$VERSION --extra-index-url https://three.example/simple',
+    { env },
+  );
+  assert.deepEqual(step.requirements, ['a==1.2']);
+  assert.equal(step.options.indexUrl, 'https://user:secret@index.example/simple');
+  assert.deepEqual(
+    step.options.extraIndexUrls.map((url) => new URL(url).host),
+    ['one.example', 'two.example', 'three.example'],
+  );
+  assert.deepEqual(step.constraintFiles, ['/constraints.txt']);
+  // pip's own oddity: the value is that of "compile".
+  assert.equal(step.options.compile, false);
+  assert.equal(step.options.noDeps, true);
+  assert.equal(step.options.pre, false);
+  assert.equal(install('export PIP_PRE=1 && pip install a').options.pre, true);
+  assert.match(reason('pip install a', { env: { ...env, PIP_TARGET: '/x' } }), /PIP_TARGET.*elsewhere/);
+  assert.match(reason('pip install a', { env: { ...env, PIP_USER: 'yes' } }), /PIP_USER/);
+  assert.match(reason('pip install a', { env: { ...env, PIP_SOMETHING_NEW: '1' } }), /PIP_SOMETHING_NEW/);
+  assert.equal(install('pip install a', { env: { ...env, PIP_USER: 'no' } }).requirements.length, 1);
+});
+
+test('of several pip.conf the last one counts, variables come after, the command line last', () => {
+  const pipConfigurations = [
+    '[global]\nindex-url = https://one.example/simple\nuser = true\n# comment\n[list]\nformat = columns\n',
+    '[global]\nindex_url: https://two.example/simple\nuser = no\n[install]\nextra-index-url =\n  https://a.example/s\n  https://b.example/s\n',
+  ];
+  const step = install('pip install a', { pipConfigurations });
+  assert.equal(step.options.indexUrl, 'https://two.example/simple');
+  assert.deepEqual(step.options.extraIndexUrls, ['https://a.example/s', 'https://b.example/s']);
+  const env = { ...base.env, PIP_EXTRA_INDEX_URL: 'https://c.example/s' };
+  assert.deepEqual(install('pip install a', { pipConfigurations, env }).options.extraIndexUrls, [
+    'https://c.example/s',
+  ]);
+  assert.equal(
+    install('pip install -i https://d.example/s a', { pipConfigurations, env }).options.indexUrl,
+    'https://d.example/s',
+  );
+  assert.match(
+    reason('pip install a', { pipConfigurations: ['[global]\nfind-links = /wheels\n'] }),
+    /find-links/,
+  );
+  assert.match(reason('pip install a', { pipConfigurations: ['nonsense'] }), /not understood/);
+  assert.equal(
+    install('pip install a', { pipConfigurations, env: { PIP_CONFIG_FILE: '/dev/null' } }).options.indexUrl,
+    undefined,
+  );
+});
+
+test('what installs from elsewhere, to elsewhere or by other rules is left to BuildKit', () => {
+  const refused: Record<string, RegExp> = {
+    'pip install .': /path/,
+    'pip install -e .': /directory/,
+    'pip install ./wheels/a-1.0-py3-none-any.whl': /path/,
+    'pip install a-1.0-py3-none-any.whl': /file/,
+    'pip install git+https://github.com/a/b': /address/,
+    'pip install "a @ https://example.org/a.whl"': /address/,
+    'pip install --user a': /elsewhere/,
+    'pip install --target=/x a': /elsewhere/,
+    'pip install --no-index -r r.txt': /files alone/,
+    'pip install --find-links /w a': /files are not known/,
+    'pip install --no-binary :all: a': /source/,
+    'pip install --platform linux_x86_64 a': /another environment/,
+    'pip install --group dev': /pyproject/,
+    'pip install --ignore-installed a': /again/,
+    'pip install --never-heard-of a': /--never-heard-of is not known/,
+    'pip install -Z a': /-Z is not known/,
+    'pip install': /without a requirement/,
+    'pip install "a==="': /not understood/,
+    'pip install a*': /pattern/,
+    'pip install [a]': /pattern/,
+    'pip install foo>=1.0': /redirection/,
+    'pip uninstall -y a': /uninstall/,
+    'pip wheel a': /wheel/,
+    'pip install --index-url http://index.example/simple a': /plain HTTP/,
+    'pip install --index-url file:///x a': /no web address/,
+    'pip install a || true': /alternative/,
+    'pip install a && apt-get update': /apt-get/,
+    'apt-get update': /apt-get/,
+    'echo done': /installs nothing/,
+    'cd /app && pip install a': /command cd/,
+    'pip install a && rm -rf /app': /command rm/,
+    'pip install a && rm -rf .cache': /command rm/,
+    'python setup.py install': /setup.py/,
+    'python -m compileall /app': /compileall/,
+    'python -m pip install a $UNKNOWN': /UNKNOWN/,
+    'PATH=/x pip install a': /PATH/,
+    'CFLAGS=-O3 pip install a': /CFLAGS/,
+    'source venv/bin/activate && pip install a': /venv\/bin\/activate/,
+  };
+  for (const [command, expected] of Object.entries(refused)) assert.match(reason(command), expected, command);
+});
+
+test('an index in plain HTTP counts where its host is trusted or is this machine', () => {
+  install('pip install -i http://index.example:81/simple --trusted-host index.example a');
+  install('pip install -i http://index.example:81/simple --trusted-host index.example:81 a');
+  install('pip install -i http://127.0.0.1:81/simple a');
+  assert.match(reason('pip install -i http://index.example/simple --trusted-host localhost a'), /plain HTTP/);
+});
+
+test('mounts that leave a trace or bring something unknown are a reason, caches are not', () => {
+  const mount = (type: string, target: string, more: object = {}) => ({
+    mounts: [{ type, target, source: '', from: undefined, ...more }],
+  });
+  install('pip install a', mount('cache', '/root/.cache/pip'));
+  install('pip install a', { ...mount('cache', '/c'), env: { PIP_CACHE_DIR: '/c' } });
+  assert.match(reason('pip install a', mount('cache', '/usr/local/lib')), /cache mount at/);
+  assert.match(reason('pip install a', mount('secret', '/root/.netrc')), /secret/);
+  assert.match(reason('pip install a', mount('ssh', '')), /ssh/);
+  assert.match(reason('pip install a', mount('bind', '/w', { from: 'builder' })), /from builder/);
+  const found = recognise({
+    ...base,
+    command: 'pip install -r /r.txt',
+    ...mount('bind', '/r.txt', { source: 'requirements.txt' }),
+  });
+  assert.deepEqual('binds' in found && found.binds, [{ target: '/r.txt', source: 'requirements.txt' }]);
+});
+
+test('a shell, a user or a Python that works otherwise is a reason', () => {
+  install('pip install a', { shell: ['/bin/bash', '-o', 'pipefail', '-c'] });
+  install('pip install a', { shell: ['/bin/bash', '-euxo', 'pipefail', '-c'] });
+  assert.match(reason('pip install a', { shell: ['/usr/bin/env', 'python', '-c'] }), /shell/);
+  assert.match(reason('pip install a', { shell: ['/bin/bash', '-lc'] }), /shell/);
+  assert.match(reason('pip install a', { user: '1000', environmentWritable: false }), /user 1000/);
+  for (const name of ['PYTHONHOME', 'PYTHONOPTIMIZE', 'PYTHONPYCACHEPREFIX', 'LD_PRELOAD', 'PYTHONNEWTHING'])
+    assert.match(reason('pip install a', { env: { [name]: '1' } }), new RegExp(name));
+  install('pip install a', {
+    env: { PYTHONDONTWRITEBYTECODE: '1', PYTHONUNBUFFERED: '1', PYTHONOPTIMIZE: '' },
+  });
+});
+
+test("directories in front of Python's own are told", () => {
+  assert.deepEqual(install('pip install a', { env: { PYTHONPATH: '/src:lib' } }).searchPath, [
+    '/src',
+    '/app/lib',
+  ]);
+  assert.deepEqual(install('python -m pip install a').searchPath, ['/app']);
+  assert.deepEqual(install('pip install a').searchPath, []);
+});
