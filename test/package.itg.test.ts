@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { run } from '../src/host/exec.ts';
 import { temporaryDirectory } from '../src/host/files.ts';
+import { makeDependencyLayer } from '../src/layers/dependency-layer.ts';
+import type { MadeLayer } from '../src/layers/layer.ts';
 import { makeAuthority } from './support/certificates.ts';
 import { closedAddress } from './support/http-server.ts';
+import { layerRequest, writeWheel } from './support/wheel.ts';
 
 const root = join(import.meta.dirname, '..');
 const MAX_BYTES = 5_000_000;
@@ -124,6 +129,23 @@ test('it has a registry for the tests of others, typed and running', async () =>
   const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
   const result = await run([process.execPath, '--test', 'registry.test.mts'], { cwd: folder, env });
   assert.equal(result.exitCode, 0, result.stdout);
+});
+
+test('the thread that makes layers is a file of its own beside what starts it', async () => {
+  const own = await temporaryDirectory();
+  try {
+    const wheel = await writeWheel(own.path, [{ name: 'demo.py', content: 'x = 1\n' }]);
+    const dist = join(folder, 'node_modules', 'layerwright', 'dist');
+    const worker = new Worker(join(dist, 'layer-worker.js'));
+    const answer = once(worker, 'message');
+    worker.postMessage({ make: layerRequest([wheel]), directory: own.path });
+    const [{ made }] = (await answer) as [{ made: MadeLayer }];
+    await worker.terminate();
+    const expected = await makeDependencyLayer(layerRequest([wheel]), own.path);
+    assert.equal(made.diffId, expected.diffId);
+  } finally {
+    await own[Symbol.asyncDispose]();
+  }
 });
 
 test('on a Node that is too old it says so in one line', async () => {

@@ -3,12 +3,13 @@ import { globalScope } from '../dockerfile/arguments.ts';
 import type { Host } from '../host/host.ts';
 import { inParallel } from '../host/parallel.ts';
 import { startFromImage } from '../image/config-start.ts';
-import { keptTag } from './keeper.ts';
+import { type Keeper, keptTag } from './keeper.ts';
 import type { LayerOutcome, LayerSource } from './layer-source.ts';
+import { findPrefix, keepPrefix, type PrefixPoint, prefixKey, prefixPoint } from './prefix.ts';
 import { type BlobOrigin, type ComposedImage, composedImage, publishImage } from './publish.ts';
 import type { SolveRequest } from './solve-request.ts';
 import { stateKey } from './solve-request.ts';
-import { type ImageLayer, type ImageState, type KnownBlob, NotComposable, type Obstacle } from './state.ts';
+import { type ImageLayer, type ImageState, type KnownBlob, MustRun, NotComposable, type Obstacle } from './state.ts';
 import { type ComposeRequest, type Walked, type World, walk } from './walk.ts';
 
 /** What composing takes. */
@@ -18,9 +19,12 @@ export interface Composer {
   readonly world: World;
   readonly layers: LayerSource;
   readonly cache: CacheRepository;
+  readonly keeper: Keeper;
   readonly origin: BlobOrigin;
   /** RFC 3339: the time of intermediate images. */
   readonly created: string;
+  /** False if nothing may be run: then all that would have to be is an error. */
+  readonly maySolve: boolean;
   /**
    * Has BuildKit solve a segment.
    *
@@ -44,6 +48,8 @@ export interface Composed {
   /** Segments that BuildKit solved in this run. */
   readonly solved: readonly SolveRequest[];
   readonly obstacles: readonly Obstacle[];
+  /** Keeps what the next build with the same dependencies begins from; for after the push. */
+  readonly keep: () => Promise<void>;
 }
 
 /** Layers that are found or made at a time; threads are fewer. */
@@ -53,28 +59,83 @@ const AT_ONCE = 16;
  * Composes an image: walks the Dockerfile, has solved what must run, makes what is missing. While BuildKit solves, the layers
  * that are assumed to stand above are made already.
  *
- * @throws NotComposable if the whole Dockerfile has to be left to BuildKit; LayerwrightError of all parts
+ * @param begins false if it may not begin from the state that an earlier build kept
+ * @throws NotComposable if the whole Dockerfile has to be left to BuildKit; MustRun if it may not run what has to run;
+ *   LayerwrightError of all parts
  */
-export async function compose(composer: Composer): Promise<Composed> {
-  const forced = new Map<number, { readonly reason: string; readonly hint: string | undefined }>();
+export async function compose(composer: Composer, { begins = true } = {}): Promise<Composed> {
+  const { request, world, keeper } = composer;
+  const point = prefixPoint(request.graph);
+  const key = point && (await prefixKey({ ...request, forced: NOTHING_FORCED }, world, point));
+  const begun = begins && point && key && (await composeFrom(composer, point, key));
+  if (begun) return begun;
   const solved: SolveRequest[] = [];
-  for (;;) {
-    try {
-      const walked = await walk({ ...composer.request, forced }, composer.world);
+  return await withForcedLines(composer, async (forced) => {
+    for (;;) {
+      const walked = await walk({ ...request, forced }, world, { wanted: point });
+      if (!composer.maySolve && walked.pending.length > 0)
+        throw new MustRun(walked.pending.flatMap(({ why }) => why));
       const next = walked.pending.find(({ parent }) => !parent.assumed);
       if (next === undefined) {
         const layers = await allLayers(composer, walked.state.layers);
-        const obstacles = walked.segments.flatMap(({ why }) => why);
-        return { walked, layers, solved, obstacles };
+        const { prefix } = walked;
+        const blobs = layers.slice(0, prefix?.state.layers.length).map(({ blob }) => blob);
+        const keep = async () => {
+          if (prefix && key) await keepPrefix(keeper, key, prefix, blobs);
+        };
+        return { walked, layers, solved, obstacles: walked.segments.flatMap(({ why }) => why), keep };
       }
       // What is made in vain is little: the keys are the same unless the segment changes Python or its directories.
       const ahead = allLayers(composer, walked.state.layers);
       ahead.catch(() => {});
       await solveSegment(composer, next);
       solved.push(next);
+    }
+  });
+}
+
+const NOTHING_FORCED: ComposeRequest['forced'] = new Map();
+
+/** Begins from the state that an earlier build kept; undefined if there is none, or the rest is not composed after all. */
+async function composeFrom(
+  composer: Composer,
+  point: PrefixPoint,
+  key: string,
+): Promise<Composed | undefined> {
+  const request = { ...composer.request, forced: NOTHING_FORCED };
+  const from = await findPrefix(composer.keeper, request, point, key);
+  if (from === undefined) return undefined;
+  try {
+    const walked = await walk(request, composer.world, { from });
+    const layers = await allLayers(composer, walked.state.layers);
+    return { walked, layers, solved: [], obstacles: [], keep: async () => {} };
+  } catch (error) {
+    if (error instanceof NotComposable) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The walk alone: nothing is made, solved or sent.
+ *
+ * @throws as {@link compose}
+ */
+export async function walkSurely({ request, world }: Pick<Composer, 'request' | 'world'>): Promise<Walked> {
+  return await withForcedLines({ request }, (forced) => walk({ ...request, forced }, world));
+}
+
+/** Works with more and more lines left to BuildKit, as they turn out not to be composable. */
+async function withForcedLines<T>(
+  { request }: Pick<Composer, 'request'>,
+  work: (forced: ComposeRequest['forced']) => Promise<T>,
+): Promise<T> {
+  const forced = new Map<number, { readonly reason: string; readonly hint: string | undefined }>();
+  for (;;) {
+    try {
+      return await work(forced);
     } catch (error) {
       if (!(error instanceof NotComposable)) throw error;
-      if (forced.has(error.line) || !isInstruction(composer.request, error.line)) throw error;
+      if (forced.has(error.line) || !isInstruction(request, error.line)) throw error;
       forced.set(error.line, { reason: error.reason, hint: error.hint });
     }
   }
@@ -129,8 +190,10 @@ function allLayers(
   layers: readonly ImageLayer[],
 ): Promise<readonly ComposedLayer[]> {
   return inParallel(layers, AT_ONCE, async (layer) => {
-    if (layer.kind === 'given')
-      return { layer, blob: layer.blob, outcome: 'given', sentBytes: 0, seconds: 0 };
+    if (layer.kind === 'given') {
+      const outcome = layer.title === undefined ? 'given' : 'found';
+      return { layer, blob: layer.blob, outcome, sentBytes: 0, seconds: 0 };
+    }
     return { layer, ...(await source.get(layer)) };
   });
 }

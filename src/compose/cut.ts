@@ -4,6 +4,7 @@ import type { CopyInstruction, RunInstruction } from '../dockerfile/instruction.
 import { type Mount, mountsOf } from '../dockerfile/mounts.ts';
 import type { StageState } from '../image/config-start.ts';
 import { type DependencyAction, type RecognisedStep, recognise } from '../python/recognise.ts';
+import { higherUp } from './higher-up.ts';
 import type { Obstacle } from './state.ts';
 
 /** Instructions of a stage that are produced in one way; `at`, `from` and `to` are indices of the stage's instructions. */
@@ -150,7 +151,12 @@ function sortOfRun(stage: CuttableStage, at: number, run: RunInstruction): Sort 
         : run.devices.length > 0
           ? '--device'
           : undefined;
-  if (special !== undefined) return { kind: 'run', reason: `it has ${special}`, hint: undefined };
+  if (special !== undefined)
+    return {
+      kind: 'run',
+      reason: `it has ${special}`,
+      hint: `Leave ${special} out, if the step does not need it.`,
+    };
   if (run.program !== undefined)
     return { kind: 'run', reason: 'its heredoc is a program of its own', hint: undefined };
   const config = state.image.config;
@@ -167,7 +173,8 @@ function sortOfRun(stage: CuttableStage, at: number, run: RunInstruction): Sort 
     environmentWritable: /^(?:|0|root)(?::(?:0|root)?)?$/.test(user),
     pipConfigurations: stage.pipConfigurations,
   });
-  if ('reason' in found) return { kind: 'run', reason: found.reason, hint: found.hint };
+  if ('reason' in found)
+    return { kind: 'run', reason: found.reason, hint: found.hint ?? higherUp(stage, at) };
   const installs = found.steps.some(isInstall);
   const ordered = found.steps.findLastIndex(({ kind }) => kind === 'venv') < found.steps.findIndex(isInstall);
   if (!installs)
@@ -193,7 +200,12 @@ function sortOfCopy(stage: CuttableStage, at: number, copy: CopyInstruction): So
   const state = stage.states[at] as StageState;
   const { copy: expanded } = expandCopy(state.scope, copy);
   if (expanded.sources.some(isRemoteSource))
-    return { kind: 'run', reason: 'it downloads something', hint: undefined };
+    return {
+      kind: 'run',
+      reason: 'it downloads something',
+      hint:
+        expanded.checksum === '' ? 'With --checksum it is not downloaded again in each build.' : undefined,
+    };
   if (copy.from === undefined || copy.from === '') return { kind: 'plain' };
   const read = stage.node.reads.find((one) => one.instruction === at);
   if (read?.source.kind !== 'stage')
@@ -202,22 +214,31 @@ function sortOfCopy(stage: CuttableStage, at: number, copy: CopyInstruction): So
       reason: `it copies from ${copy.from}, which is no stage of this file`,
       hint: undefined,
     };
-  const trouble = spliceShape(state, expanded);
-  return trouble === undefined
-    ? { kind: 'splice', source: read.source.index }
-    : { kind: 'run', reason: trouble, hint: undefined };
+  return spliceShape(state, expanded) ?? { kind: 'splice', source: read.source.index };
 }
 
 /** Why a `COPY --from` is not the copy of one path to itself. */
-function spliceShape(state: StageState, copy: CopyInstruction): string | undefined {
+function spliceShape(state: StageState, copy: CopyInstruction): Sort | undefined {
+  const run = (reason: string, hint: string): Sort => ({ kind: 'run', reason, hint });
   if (copy.chown !== '' || copy.chmod !== '' || copy.parents || copy.excludes.length > 0)
-    return 'it changes what it copies from another stage';
+    return run(
+      'it changes what it copies from another stage',
+      'Copy without --chown, --chmod, --parents and --exclude.',
+    );
   const [source, more] = copy.sources;
-  if (source === undefined || more !== undefined) return 'it copies several things from another stage';
-  if (/[*?[\\]/.test(source)) return 'it copies from another stage by a pattern';
+  if (source === undefined || more !== undefined)
+    return run('it copies several things from another stage', 'Give each path a COPY of its own.');
+  if (/[*?[\\]/.test(source))
+    return run('it copies from another stage by a pattern', 'Name the directory itself.');
   const destination = absolutePath(copy.destination, state.image.config.WorkingDir ?? '/');
-  if (absolutePath(source, '/') !== destination) return 'it copies from another stage to another path';
-  return destination === '/' ? 'it copies all of another stage' : undefined;
+  if (absolutePath(source, '/') !== destination)
+    return run(
+      'it copies from another stage to another path',
+      'Install it in its stage where the image has it: COPY --from=STAGE /opt/venv /opt/venv.',
+    );
+  return destination === '/'
+    ? run('it copies all of another stage', 'Copy the directories that are needed.')
+    : undefined;
 }
 
 /** Clean, without a slash at the end. */

@@ -8,7 +8,7 @@ import {
   groupBelow,
   parentOf,
 } from '../layers/layer-directories.ts';
-import { type Group, groupDistributions } from '../plan/groups.ts';
+import { type Group, type GroupMember, groupDistributions } from '../plan/groups.ts';
 import { installOrder } from '../plan/install-order.ts';
 import { keyOf } from '../plan/key.ts';
 import type { InstallScheme, PythonFacts } from '../python/facts.ts';
@@ -63,17 +63,12 @@ export interface PlannedInstall {
  * @returns a reason (for people) if installing there is not surely understood
  */
 export function planInstall(input: InstallInput): PlannedInstall | { readonly reason: string } {
-  const scheme = resolvedScheme(input.files, input.python.scheme);
-  const members = input.distributions.map(({ locked, facts }) => ({
-    name: locked.name,
-    bytes: facts.bytes,
-    paths: placedPaths(facts, scheme),
-  }));
-  const trouble = members.flatMap(({ name, paths }) => troubleWith(input.files, name, paths)).at(0);
-  if (trouble !== undefined) return { reason: trouble };
+  const prepared = prepare(input);
+  if ('reason' in prepared) return prepared;
+  const { scheme, members, groups } = prepared;
   const byName = new Map(input.distributions.map((one) => [one.locked.name, one]));
   const pathsOf = new Map(members.map(({ name, paths }) => [name, paths]));
-  const layers = groupDistributions(members).flatMap((group) => {
+  const layers = groups.flatMap((group) => {
     const paths = group.names.flatMap((name) => pathsOf.get(name) ?? []);
     const kept = paths.filter((path) => isKept(path, input.keep));
     if (kept.length === 0) return [];
@@ -95,6 +90,34 @@ export function planInstall(input: InstallInput): PlannedInstall | { readonly re
   });
   const written = members.flatMap(({ paths }) => paths).filter((path) => isKept(path, input.keep));
   return { layers, entries: writtenEntries(input, written) };
+}
+
+interface Prepared {
+  readonly files: PathIndex;
+  readonly scheme: InstallScheme;
+  readonly members: readonly GroupMember[];
+  readonly groups: readonly Group[];
+}
+
+/** By what is installed: a splice plans the same once more, with less kept of it. */
+const preparedInstalls = new WeakMap<readonly ToInstall[], Prepared>();
+
+function prepare({ files, python, distributions }: InstallInput): Prepared | { readonly reason: string } {
+  const known = preparedInstalls.get(distributions);
+  if (known?.files === files) return known;
+  const scheme = resolvedScheme(files, python.scheme);
+  const members = distributions.map(({ locked, facts }) => ({
+    name: locked.name,
+    bytes: facts.bytes,
+    paths: placedPaths(facts, scheme),
+  }));
+  for (const { name, paths } of members) {
+    const trouble = troubleWith(files, name, paths);
+    if (trouble !== undefined) return { reason: trouble };
+  }
+  const prepared = { files, scheme, members, groups: groupDistributions(members) };
+  preparedInstalls.set(distributions, prepared);
+  return prepared;
 }
 
 /** Covers every input of a dependency layer; see `DependencyLayerRequest`. */
@@ -144,43 +167,66 @@ function nameOfRequirement(requirement: string): string {
   return normaliseName(/^\s*([A-Za-z0-9][A-Za-z0-9._-]*)/.exec(requirement)?.[1] ?? '');
 }
 
-/** What stands in the way of a wheel's files. pip replaces a file; anything else it would follow or fail at. */
-function troubleWith(files: PathIndex, name: string, paths: readonly string[]): readonly string[] {
-  const checked = new Set<string>();
+/** Names by the directory that they are written to. */
+type Writes = ReadonlyMap<string, readonly string[]>;
+
+function writesOf(paths: readonly string[]): Writes {
+  const found = new Map<string, string[]>();
   for (const path of paths) {
-    const there = files.get(path);
-    if (there !== undefined && there.type !== 'file')
-      return [`${name} writes /${path}, which is a ${there.type} in the image`];
-    for (const directory of above(path)) {
-      if (checked.has(directory)) break;
-      checked.add(directory);
-      const type = files.get(directory)?.type ?? 'directory';
-      if (type !== 'directory')
-        return [`${name} writes below /${directory}, which is a ${type} in the image`];
+    const slash = path.lastIndexOf('/');
+    const directory = slash < 0 ? '' : path.slice(0, slash);
+    const name = path.slice(slash + 1);
+    const names = found.get(directory);
+    if (names === undefined) found.set(directory, [name]);
+    else names.push(name);
+  }
+  return found;
+}
+
+/** What stands in the way of a distribution's files. pip replaces a file; anything else it would follow or fail at. */
+function troubleWith(files: PathIndex, name: string, paths: readonly string[]): string | undefined {
+  const checked = new Set<string>();
+  for (const [directory, names] of writesOf(paths)) {
+    for (const one of [directory, ...above(directory)]) {
+      if (checked.has(one)) break;
+      checked.add(one);
+      const type = files.get(one)?.type ?? 'directory';
+      if (type !== 'directory') return `${name} writes below /${one}, which is a ${type} in the image`;
+    }
+    // In a new directory nothing is in the way.
+    if (files.get(directory) === undefined) continue;
+    for (const one of names) {
+      const path = directory === '' ? one : `${directory}/${one}`;
+      const there = files.get(path);
+      if (there !== undefined && there.type !== 'file')
+        return `${name} writes /${path}, which is a ${there.type} in the image`;
     }
   }
-  return [];
+  return undefined;
 }
 
 function directoriesAbove(files: PathIndex, paths: readonly string[]): Record<string, DirectoryFacts> {
   const found: Record<string, DirectoryFacts> = {};
   const checked = new Set<string>();
   const take = (directory: string) => {
-    if (checked.has(directory)) return;
+    if (checked.has(directory)) return false;
     checked.add(directory);
     const entry = files.get(directory);
     if (entry?.type === 'directory') found[directory] = { mode: entry.mode, uid: entry.uid, gid: entry.gid };
+    return true;
   };
-  for (const path of paths) {
-    for (const directory of above(path)) take(directory);
-    // Its bytecode goes there.
-    if (path.endsWith('.py')) take(`${path.slice(0, path.lastIndexOf('/'))}/__pycache__`);
+  for (const [directory, names] of writesOf(paths)) {
+    for (const one of [directory, ...above(directory)]) if (!take(one)) break;
+    // Their bytecode goes there.
+    if (names.some((name) => name.endsWith('.py')))
+      take(directory === '' ? '__pycache__' : `${directory}/__pycache__`);
   }
   return found;
 }
 
 /** The directories above a path, the nearest first, the root last. */
 function* above(path: string): Generator<string> {
+  if (path === '') return;
   for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) yield path.slice(0, at);
   yield '';
 }

@@ -29,6 +29,8 @@ export interface LockedStep {
   /** 64 hex digits. */
   readonly key: string;
   readonly resolved: ResolvedLock;
+  /** True if an earlier build had kept it. */
+  readonly kept: boolean;
   /** By the wheel's SHA-256. */
   readonly wheels: ReadonlyMap<string, WheelFacts>;
 }
@@ -42,6 +44,8 @@ export interface InstallWorld {
 /** One `pip install` of a step, as it was planned. */
 export interface InstalledStep {
   readonly line: number;
+  /** The requirement files that were read, as they are named; empty if all is on the command line. */
+  readonly files: readonly string[];
   readonly python: PythonFacts;
   readonly locked: LockedStep;
   readonly layers: readonly PlannedLayer[];
@@ -151,7 +155,9 @@ async function installOnce(
       files: filesAfter(cleared, input, planned.entries),
       installs: [...state.installs, input],
     },
-    installed: [{ line, python, locked, layers: planned.layers, assumed: state.assumed }],
+    installed: [
+      { line, files: collected.files, python, locked, layers: planned.layers, assumed: state.assumed },
+    ],
   };
 }
 
@@ -178,7 +184,10 @@ function environmentOf(
   const own = configurations.find(({ path }) => path === `${prefix}/pip.conf` && prefix !== '/usr/local');
   if (own !== undefined) throw refuse(`${own.path} of the image configures pip`);
   if (variableOf(image.env, 'SOURCE_DATE_EPOCH') ?? action.env.SOURCE_DATE_EPOCH)
-    throw refuse('with SOURCE_DATE_EPOCH in its environment pip writes other bytecode');
+    throw refuse(
+      'with SOURCE_DATE_EPOCH in its environment pip writes other bytecode',
+      'Set SOURCE_DATE_EPOCH below the installation.',
+    );
   const hiding = action.searchPath.find((directory) => hidesInstalled(files, directory));
   if (hiding !== undefined) throw refuse(`pip looks into ${hiding} too, where there are packages`);
   return facts;

@@ -2,9 +2,11 @@ import { fileContent } from '../cache/file-content.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { MadeLayer } from '../layers/layer.ts';
 import type { LayerPool } from '../layers/layer-pool.ts';
+import { recompressed } from '../layers/recompress.ts';
 import type { LockedWheel } from '../python/lock.ts';
 import type { Keeper } from './keeper.ts';
 import type { WheelStore } from './locks.ts';
+import type { RecentLayer } from './recent.ts';
 import { type DependencyLayer, type KnownBlob, NotComposable, type WrittenLayer } from './state.ts';
 
 /** What is kept of a layer beside its blob. */
@@ -34,10 +36,25 @@ export interface LayerSource {
   /** Whether a layer is there, without making it. */
   readonly isThere: (layer: DependencyLayer | WrittenLayer) => Promise<boolean>;
   readonly get: (layer: DependencyLayer | WrittenLayer) => Promise<LayerOutcome>;
+  /**
+   * Forgets blobs that were taken to be in a repository and are not: whoever asks for their layers again gets them made anew,
+   * and under other digests where something damaged stands in the way.
+   */
+  readonly forget: (blobs: UnusableBlobs) => void;
+}
+
+/** Digests of blobs that cannot be used where they are. */
+export interface UnusableBlobs {
+  /** A manifest may not name them. */
+  readonly lost: readonly string[];
+  /** The registry has something else under them, and keeps it. */
+  readonly damaged: readonly string[];
 }
 
 export interface LayerSourceOptions {
   readonly keeper: Keeper;
+  /** By key: where the last build left its layers. */
+  readonly recent: ReadonlyMap<string, RecentLayer>;
   readonly wheels: WheelStore;
   /** Started when the first dependency layer is made. */
   readonly pool: () => LayerPool;
@@ -51,10 +68,22 @@ export interface LayerSourceOptions {
 /** A layer of less content is made faster than it is asked for. */
 const WORTH_ASKING = 1024 * 1024;
 
+/** What is known of blobs in the course of a run, by digest. */
+interface Distrust {
+  /** Not to be taken for there. */
+  readonly unusable: Set<string>;
+  /** Of another size than it should be: to be looked at again when it was pushed. */
+  readonly odd: Set<string>;
+  /** Pushing does not mend it. */
+  readonly damaged: Set<string>;
+}
+
 /** @throws its calls: NotComposable where a layer cannot be made here, LayerwrightError of wheels, indexes and the disk */
 export function layerSource(options: LayerSourceOptions): LayerSource {
   const found = new Map<string, Promise<KnownBlob | undefined>>();
   const got = new Map<string, Promise<LayerOutcome>>();
+  const digests = new Map<string, string>();
+  const distrust: Distrust = { unusable: new Set(), odd: new Set(), damaged: new Set() };
   const once = <T>(map: Map<string, Promise<T>>, key: string, work: () => Promise<T>): Promise<T> => {
     const known = map.get(key) ?? work();
     map.set(key, known);
@@ -63,39 +92,97 @@ export function layerSource(options: LayerSourceOptions): LayerSource {
     return known;
   };
   const find = (layer: DependencyLayer | WrittenLayer) =>
-    once(found, layer.key, () => findLayer(options.keeper, layer));
+    once(found, layer.key, () => findLayer(options, layer, distrust));
   return {
     isThere: async (layer) => (await find(layer)) !== undefined,
     get: (layer) =>
       once(got, layer.key, async () => {
         const known = await find(layer);
-        if (known !== undefined) return { blob: known, outcome: 'found', sentBytes: 0, seconds: 0 };
-        const started = options.now();
-        const { made, compiler } =
-          layer.kind === 'dependency'
-            ? await makeDependencies(options, layer)
-            : { made: await layer.write(options.directory), compiler: undefined };
-        const seconds = (options.now() - started) / 1000;
-        if (made.entries.length === 0) return { blob: undefined, outcome: 'made', sentBytes: 0, seconds };
-        return { ...(await keepLayer(options.keeper, layer, made, compiler)), outcome: 'made', seconds };
+        const outcome: LayerOutcome =
+          known === undefined
+            ? await makeLayer(options, layer, distrust)
+            : { blob: known, outcome: 'found', sentBytes: 0, seconds: 0 };
+        if (outcome.blob) digests.set(layer.key, outcome.blob.descriptor.digest);
+        return outcome;
       }),
+    forget({ lost, damaged }) {
+      for (const digest of [...lost, ...damaged]) distrust.unusable.add(digest);
+      for (const digest of damaged) distrust.damaged.add(digest);
+      for (const [key, digest] of digests)
+        if (distrust.unusable.has(digest)) for (const map of [found, got]) map.delete(key);
+    },
   };
 }
 
 async function findLayer(
-  { find, repository }: Keeper,
+  { keeper, recent }: LayerSourceOptions,
   layer: DependencyLayer | WrittenLayer,
+  distrust: Distrust,
 ): Promise<KnownBlob | undefined> {
   if (!isWorthAsking(layer)) return undefined;
-  const artifact = await find('layer', layer.key);
+  const last = recent.get(layer.key);
+  const there = last && (await seen(keeper, last, distrust));
+  if (there !== undefined) return there;
+  const artifact = await keeper.find('layer', layer.key);
   const [descriptor] = artifact?.layers ?? [];
   const { diffId } = (artifact?.config ?? {}) as Partial<KeptLayer>;
   if (descriptor === undefined || typeof diffId !== 'string') return undefined;
-  // A manifest stays when a blob is lost: what is gone or cut off is a miss.
+  return descriptor.digest === last?.descriptor.digest
+    ? undefined
+    : await seen(keeper, { descriptor, diffId }, distrust);
+}
+
+/** A manifest stays when a blob is lost: what is gone or cut off is a miss. */
+async function seen(
+  { repository }: Keeper,
+  { descriptor, diffId }: RecentLayer,
+  { unusable, odd }: Distrust,
+): Promise<KnownBlob | undefined> {
+  if (unusable.has(descriptor.digest)) return undefined;
   const size = await repository.statBlob(descriptor.digest).catch(() => undefined);
-  return size === descriptor.size
-    ? { descriptor, diffId, repository: repository.name, isSeen: true }
-    : undefined;
+  if (size === descriptor.size) return { descriptor, diffId, repository: repository.name, isSeen: true };
+  if (size !== undefined) odd.add(descriptor.digest);
+  return undefined;
+}
+
+async function makeLayer(
+  options: LayerSourceOptions,
+  layer: DependencyLayer | WrittenLayer,
+  distrust: Distrust,
+): Promise<LayerOutcome> {
+  const started = options.now();
+  const { made, compiler } =
+    layer.kind === 'dependency'
+      ? await makeDependencies(options, layer)
+      : { made: await layer.write(options.directory), compiler: undefined };
+  const seconds = (options.now() - started) / 1000;
+  if (made.entries.length === 0) return { blob: undefined, outcome: 'made', sentBytes: 0, seconds };
+  const kept = await keepSurely(options, layer, made, compiler, distrust);
+  return { ...kept, outcome: 'made', seconds };
+}
+
+/**
+ * Keeps a layer, under another digest if the repository has something damaged under the first one: registries take what they
+ * have under a digest for what belongs there, and throw away what is pushed.
+ */
+async function keepSurely(
+  { keeper, directory }: LayerSourceOptions,
+  layer: DependencyLayer | WrittenLayer,
+  made: MadeLayer,
+  compiler: string | undefined,
+  { odd, damaged }: Distrust,
+): Promise<Pick<LayerOutcome, 'blob' | 'sentBytes'>> {
+  const { digest, size } = made.descriptor;
+  let sentBytes = 0;
+  if (!damaged.has(digest)) {
+    const kept = await keepLayer(keeper, layer, made, compiler);
+    if (!odd.has(digest)) return kept;
+    const there = await keeper.repository.statBlob(digest).catch(() => undefined);
+    if (there === size) return kept;
+    sentBytes = kept.sentBytes;
+  }
+  const other = await keepLayer(keeper, layer, await recompressed(made, directory), compiler);
+  return { ...other, sentBytes: sentBytes + other.sentBytes };
 }
 
 function isWorthAsking(layer: DependencyLayer | WrittenLayer): boolean {

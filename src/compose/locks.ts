@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { sizeOfFile } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
 import { inParallel } from '../host/parallel.ts';
 import { readWheelFacts } from '../layers/wheel-facts.ts';
@@ -13,6 +13,7 @@ import type { LockedWheel, WheelFacts } from '../python/lock.ts';
 import { sha256Digest } from '../registry/body.ts';
 import type { LockedStep } from './install-step.ts';
 import type { Keeper } from './keeper.ts';
+import type { RecentBuilds } from './recent.ts';
 
 /** The wheels of a run on disk, each fetched once. */
 export interface WheelStore {
@@ -37,7 +38,7 @@ export function wheelStore(host: Host, directory: string): WheelStore {
       const known = wheels.get(wheel.sha256);
       if (known) return known;
       const fetched = fetchWheel(host, wheel, directory, credentials).then(async (path) => {
-        bytes += (await stat(path)).size;
+        bytes += await sizeOfFile(path);
         return path;
       });
       wheels.set(wheel.sha256, fetched);
@@ -64,6 +65,7 @@ export function lockSource(
   host: Host,
   keeper: Keeper,
   wheels: WheelStore,
+  recent: RecentBuilds,
   onResolve: (work: () => Promise<ResolvedLock | NotLocked>) => Promise<ResolvedLock | NotLocked>,
 ): (input: LockInput) => Promise<LockedStep | NotLocked> {
   const locks = new Map<string, Promise<LockedStep | NotLocked>>();
@@ -72,7 +74,7 @@ export function lockSource(
     const known = locks.get(key);
     if (known) return known;
     wheels.trust(indexCredentials(input.options));
-    const found = findOrResolve(host, keeper, wheels, input, key, onResolve);
+    const found = findOrResolve(host, keeper, wheels, recent, input, key, onResolve);
     locks.set(key, found);
     return found;
   };
@@ -82,16 +84,17 @@ async function findOrResolve(
   host: Host,
   keeper: Keeper,
   wheels: WheelStore,
+  recent: RecentBuilds,
   input: LockInput,
   key: string,
   onResolve: (work: () => Promise<ResolvedLock | NotLocked>) => Promise<ResolvedLock | NotLocked>,
 ): Promise<LockedStep | NotLocked> {
-  const recent = recentKey(input);
+  const step = recentKey(input);
   // Asked side by side: which of them is needed is known only afterwards.
-  const [kept, pointer] = await Promise.all([findLock(keeper, key), keeper.find('recent', recent)]);
-  if (kept !== undefined) return { key, resolved: kept.resolved, wheels: kept.wheels };
-  const before = (pointer?.config as { readonly lock?: string } | undefined)?.lock;
-  const last = before === undefined ? undefined : await findLock(keeper, before);
+  const [kept, before] = await Promise.all([findLock(keeper, key), recent.read(step)]);
+  recent.note(step, key);
+  if (kept !== undefined) return { key, resolved: kept.resolved, kept: true, wheels: kept.wheels };
+  const last = before === undefined ? undefined : await findLock(keeper, before.lock);
   const previous: PreviousLock | undefined = last && {
     scope: last.scope,
     lock: last.resolved.lock,
@@ -101,8 +104,7 @@ async function findOrResolve(
   if ('reason' in resolved) return resolved;
   const facts = await factsOf(resolved, wheels, previous);
   await keepLock(keeper, key, { scope: lockScope(input), resolved }, facts);
-  await keeper.keep('recent', recent, { lock: key });
-  return { key, resolved, wheels: facts };
+  return { key, resolved, kept: false, wheels: facts };
 }
 
 /** The same for the locks of one step, whatever its versions. */

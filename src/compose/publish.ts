@@ -1,9 +1,9 @@
 import { fileContent } from '../cache/file-content.ts';
 import type { CacheRepository } from '../cache/repository.ts';
-import { EXIT, LayerwrightError } from '../errors.ts';
 import { inParallel } from '../host/parallel.ts';
 import { type Descriptor, type History, type ImageConfig, type ImageManifest, MEDIA } from '../image/oci.ts';
 import { sha256Digest } from '../registry/body.ts';
+import { blobUnknownError } from '../registry/manifests.ts';
 import type { ImageState, KnownBlob } from './state.ts';
 
 /** An image that only has to be put into repositories. */
@@ -138,13 +138,6 @@ async function ensureBlob(target: CacheRepository, blob: KnownBlob, origin: Blob
 async function* copied(blob: KnownBlob, origin: BlobOrigin): AsyncGenerator<Uint8Array> {
   const stream = await origin.open(blob);
   if (stream === undefined)
-    throw new LayerwrightError(
-      `layer ${blob.descriptor.digest} is gone from ${blob.repository ?? 'this machine'}`,
-      {
-        code: 'MANIFEST_BLOB_UNKNOWN',
-        exit: EXIT.temporary,
-        cause: { digests: [blob.descriptor.digest] },
-      },
-    );
+    throw blobUnknownError(blob.repository ?? 'this machine', [blob.descriptor.digest]);
   yield* stream;
 }

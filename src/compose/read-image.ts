@@ -32,21 +32,30 @@ export interface ImageReader {
 const FACTS_TYPE = 'application/vnd.layerwright.facts.v1+zstd';
 
 /**
- * The image under a reference, with its files. A digest is enough to find what is kept of it; a tag is asked for its digest,
- * which is all that the registry is asked for an image that is known.
+ * What a reference names, `HOST/PATH@sha256:...`: a tag is asked for its digest, by a request that counts as no pull.
  *
  * @throws LayerwrightError `IMAGE_UNKNOWN` (1), those of the registry
  */
-export async function readBase(reader: ImageReader, text: string, platform: Platform): Promise<GivenImage> {
-  const reference = parseReference(text);
-  const client = reader.registries(reference.domain);
-  const name = formatReference(reference);
-  const digest =
-    reference.digest ?? (await client.headManifest(reference.path, reference.tag ?? 'latest'))?.digest;
-  if (digest === undefined) throw imageUnknown(name);
+export async function digestOf({ registries }: ImageReader, text: string): Promise<string> {
+  const { domain, path, tag, digest } = parseReference(text);
+  const found = digest ?? (await registries(domain).headManifest(path, tag ?? 'latest'))?.digest;
+  if (found === undefined) throw imageUnknown(`${domain}/${path}:${tag ?? 'latest'}`);
+  return `${domain}/${path}@${found}`;
+}
+
+/**
+ * The image of a digest, with its files. The registry is asked only for what is not kept of it.
+ *
+ * @param named `HOST/PATH@sha256:...`, of an image or of an index
+ * @throws LayerwrightError `IMAGE_UNKNOWN` (1), those of the registry
+ */
+export async function readBase(reader: ImageReader, named: string, platform: Platform): Promise<GivenImage> {
+  const reference = parseReference(named);
+  const digest = reference.digest as string;
   const key = keyOf('image', { digest, platform: [platform.os, platform.architecture, platform.variant] });
   const kept = await findKept(reader, key);
   if (kept !== undefined) return given(reference, kept.image, kept.facts);
+  const client = reader.registries(reference.domain);
   const image = await platformImage(client, reference, digest, platform);
   const facts = await pulledFacts(reader, client, reference, image, undefined);
   await keepImage(reader, key, image, facts);

@@ -71,7 +71,7 @@ export function spliceStep(
     stage: { ...stage, image: { ...stage.image, history } },
     layers: [...before.layers, ...layers],
     files: withLayerFacts(before.files, {
-      entries: [...copied, ...entries],
+      entries: copied,
       diffId: '',
       contents: contentsBelow(source, keep),
     }),

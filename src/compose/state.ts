@@ -22,6 +22,8 @@ export interface KnownBlob {
 export interface GivenLayer {
   readonly kind: 'given';
   readonly blob: KnownBlob;
+  /** What it is called where it was composed by an earlier build. */
+  readonly title?: string;
 }
 
 /** A dependency layer: found by its key, or made of wheels. */
@@ -56,6 +58,8 @@ export interface GivenImage {
   readonly layers: readonly GivenLayer[];
   readonly files: ImageFacts;
   readonly below: GivenImage | undefined;
+  /** True if it was not read: it is what its name lets expect, good enough to show a plan. */
+  readonly assumed?: boolean;
 }
 
 /** An image in the making: after some instruction of some stage. */
@@ -70,7 +74,7 @@ export interface ImageState {
   readonly installs: readonly InstallInput[];
   /** Where the content of copied files comes from, by path, since then. */
   readonly copied: ReadonlyMap<string, CopyContent>;
-  /** True if a solved segment below is not there yet: its files are taken for those before it. */
+  /** True if a solved segment below is not there yet, so that its files are taken for those before it, or if the base is assumed. */
   readonly assumed: boolean;
 }
 
@@ -100,5 +104,17 @@ export class NotComposable extends Error {
     this.line = line;
     this.reason = reason;
     this.hint = hint;
+  }
+}
+
+/** Ends the run where nothing may be run: these instructions would have to be, and what they come to is not known yet. */
+export class MustRun extends Error {
+  override readonly name = 'MustRun';
+  /** At least one. */
+  readonly obstacles: readonly Obstacle[];
+
+  constructor(obstacles: readonly Obstacle[]) {
+    super('something has to run');
+    this.obstacles = obstacles;
   }
 }

@@ -10,12 +10,15 @@ import { pipConfigurations } from '../python/detect-files.ts';
 import { copyStep, homeOf, workdirStep } from './copy-step.ts';
 import { cutStage, type Part } from './cut.ts';
 import { type InstalledStep, type InstallWorld, installStep } from './install-step.ts';
+import type { Prefix, PrefixPoint } from './prefix.ts';
 import { type SolveRequest, solveRequest } from './solve-request.ts';
 import { spliceStep } from './splice-step.ts';
 import { type GivenImage, type ImageState, type KnownBlob, NotComposable, type Obstacle } from './state.ts';
 
 /** What a walk asks of the world; each answer is kept by it. */
 export interface World extends InstallWorld {
+  /** What a reference names now, `HOST/PATH@sha256:...`: of an index, not yet of a platform. */
+  readonly digest: (reference: string) => Promise<string>;
   readonly base: (reference: string, platform: Platform) => Promise<GivenImage>;
   /** What a segment was solved to; undefined if that is not known yet. */
   readonly solved: (request: SolveRequest) => Promise<GivenImage | undefined>;
@@ -58,6 +61,24 @@ export interface Walked {
   readonly installs: readonly InstalledStep[];
   /** Segments that must be solved first; what stands above them is assumed. In the order in which they can be solved. */
   readonly pending: readonly SolveRequest[];
+  /** Instructions of which it is not known yet what they add, since what is below them is assumed. */
+  readonly unknown: readonly UnknownPart[];
+  /** The state at the point that was to be kept, with the segments up to there. */
+  readonly prefix: Pick<Prefix, 'state' | 'segments'> | undefined;
+}
+
+/** An instruction that could not be followed upon an assumed image. */
+export interface UnknownPart {
+  readonly kind: Part['kind'];
+  readonly line: number;
+  /** Half a sentence. */
+  readonly reason: string;
+}
+
+/** Where a walk begins, if not at the base images, and which state on its way is wanted. */
+export interface WalkOptions {
+  readonly from?: Prefix;
+  readonly wanted?: PrefixPoint | undefined;
 }
 
 interface StageEnd {
@@ -69,11 +90,17 @@ interface StageEnd {
  *
  * @throws NotComposable, LayerwrightError of the world, the Dockerfile, its requirements and its context
  */
-export async function walk(request: ComposeRequest, world: World): Promise<Walked> {
+export async function walk(
+  request: ComposeRequest,
+  world: World,
+  { from, wanted }: WalkOptions = {},
+): Promise<Walked> {
   const walker = new Map<number, Promise<StageEnd>>();
   const segments: WalkedSegment[] = [];
   const installs: InstalledStep[] = [];
   const pending: SolveRequest[] = [];
+  const unknown: UnknownPart[] = [];
+  let prefix: Walked['prefix'];
 
   const stageEnd = (index: number): Promise<StageEnd> => {
     const known = walker.get(index);
@@ -84,22 +111,28 @@ export async function walk(request: ComposeRequest, world: World): Promise<Walke
   };
 
   const walkStage = async (node: StageNode): Promise<StageEnd> => {
-    let state = await startOf(node);
-    const parts = cutStage({
+    const isBegun = from?.point.node.stage.index === node.stage.index;
+    let state = isBegun ? from.state : await startOf(node);
+    const parts = isBegun ? plainAfter(node, from.point.at) : partsOf(node, state);
+    for (const part of parts) {
+      const before = state.layers.length;
+      const { after, solve } = await walkPartSurely(node, part, state);
+      state = after;
+      segments.push(segmentOf(node, part, state.layers.length - before, solve));
+      if (wanted?.node.stage.index === node.stage.index && rangeOf(part)[1] === wanted.at)
+        prefix = { state, segments: mergeSegments(segments) };
+    }
+    return { state };
+  };
+
+  const partsOf = (node: StageNode, state: ImageState) =>
+    cutStage({
       path: request.dockerfile.path,
       node,
       states: statesOf(node, state.stage),
       pipConfigurations: configurationsOf(state),
       forced: request.forced,
     });
-    for (const part of parts) {
-      const before = state.layers.length;
-      const { after, solve } = await walkPartSurely(node, part, state);
-      state = after;
-      segments.push(segmentOf(node, part, state.layers.length - before, solve));
-    }
-    return { state };
-  };
 
   const startOf = async (node: StageNode): Promise<ImageState> => {
     const { base, stage } = node;
@@ -128,6 +161,7 @@ export async function walk(request: ComposeRequest, world: World): Promise<Walke
     } catch (error) {
       const source = part.kind === 'splice' ? (await stageEnd(part.source)).state : state;
       if (!(error instanceof NotComposable) || !(state.assumed || source.assumed)) throw error;
+      unknown.push({ kind: part.kind, line: error.line, reason: error.reason });
       const [from, to] = rangeOf(part);
       const stage = statesOf({ ...node, instructions: node.instructions.slice(from, to + 1) }, state.stage);
       return { after: { ...state, stage: stage.at(-1) as StageState, assumed: true } };
@@ -165,7 +199,13 @@ export async function walk(request: ComposeRequest, world: World): Promise<Walke
 
   const target = request.graph.ancestry.at(-1) as StageNode;
   const { state } = await stageEnd(target.stage.index);
-  return { state, segments: mergeSegments(segments), installs, pending };
+  const all = [...(from?.segments ?? []), ...segments];
+  return { state, segments: mergeSegments(all), installs, pending, unknown, prefix };
+}
+
+/** After the last costly instruction all that is left is composed. */
+function plainAfter({ instructions }: StageNode, at: number): readonly Part[] {
+  return instructions.slice(at + 1).map((_, index) => ({ kind: 'plain', at: at + 1 + index }));
 }
 
 function nodeAt(graph: StageGraph, index: number): StageNode {
@@ -174,8 +214,8 @@ function nodeAt(graph: StageGraph, index: number): StageNode {
 
 /** A state that is an image as it stands. */
 export function stateOf(image: GivenImage, stage: StageState): ImageState {
-  const { layers, files } = image;
-  return { stage, layers, files, given: image, installs: [], copied: new Map(), assumed: false };
+  const { layers, files, assumed = false } = image;
+  return { stage, layers, files, given: image, installs: [], copied: new Map(), assumed };
 }
 
 /** What each instruction of a stage sees, files aside. */

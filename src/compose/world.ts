@@ -5,7 +5,8 @@ import type { Host } from '../host/host.ts';
 import type { LockInput, NotLocked } from '../lock/lock-input.ts';
 import { solvedTag } from './compose.ts';
 import type { LockedStep } from './install-step.ts';
-import { type ImageReader, readBase, readSolved } from './read-image.ts';
+import type { UnusableBlobs } from './layer-source.ts';
+import { digestOf, type ImageReader, readBase, readSolved } from './read-image.ts';
 import type { SolveRequest } from './solve-request.ts';
 import type { GivenImage } from './state.ts';
 import type { World } from './walk.ts';
@@ -25,6 +26,8 @@ export interface WorldOptions {
 /** A world, and how it is told that a segment is solved now. */
 export interface OpenWorld extends World {
   readonly hasSolved: (request: SolveRequest) => void;
+  /** Forgets images of solved segments that have such a layer: they have to be solved again. */
+  readonly forget: (blobs: UnusableBlobs) => void;
 }
 
 /** Answers what a walk asks, each question once in a run. */
@@ -32,12 +35,20 @@ export function openWorld({ host, reader, lock, directory, dockerfile, reuses }:
   const bases = new Map<string, Promise<GivenImage>>();
   const solved = new Map<string, GivenImage>();
   const now = new Set<string>();
+  const lost = new Set<string>();
+  const digests = new Map<string, Promise<string>>();
+  const digest = (reference: string) => {
+    const known = digests.get(reference) ?? digestOf(reader, reference);
+    digests.set(reference, known);
+    return known;
+  };
   let context: Promise<Context> | undefined;
   return {
     lock,
+    digest,
     base(reference: string, platform: Platform) {
       const key = `${reference} ${platform.os}/${platform.architecture}/${platform.variant ?? ''}`;
-      const known = bases.get(key) ?? readBase(reader, reference, platform);
+      const known = bases.get(key) ?? digest(reference).then((named) => readBase(reader, named, platform));
       bases.set(key, known);
       return known;
     },
@@ -48,12 +59,23 @@ export function openWorld({ host, reader, lock, directory, dockerfile, reuses }:
     async solved(request) {
       const known = solved.get(request.key);
       if (known) return known;
-      if (!now.has(request.key) && (request.volatile || !reuses)) return undefined;
+      const isKnown = reuses && !request.volatile && !lost.has(request.key);
+      if (!isKnown && !now.has(request.key)) return undefined;
       const { files, layers, given } = request.parent;
       const image = await readSolved(reader, solvedTag(request), { files, layers: layers.length, given });
       if (image !== undefined) solved.set(request.key, image);
       return image;
     },
     hasSolved: ({ key }) => void now.add(key),
+    forget(blobs) {
+      const unusable = new Set([...blobs.lost, ...blobs.damaged]);
+      for (const [key, { layers, below }] of solved) {
+        const own = layers.slice(below?.layers.length);
+        if (!own.some(({ blob }) => unusable.has(blob.descriptor.digest))) continue;
+        solved.delete(key);
+        now.delete(key);
+        lost.add(key);
+      }
+    },
   };
 }

@@ -63,6 +63,11 @@ export async function kindOf(path: string): Promise<'file' | 'directory' | 'othe
   }
 }
 
+/** Bytes of a file that is there. */
+export async function sizeOfFile(path: string): Promise<number> {
+  return (await stat(path)).size;
+}
+
 /** A fresh directory, removed again when the `await using` block ends. */
 export async function temporaryDirectory(
   prefix = 'layerwright-',

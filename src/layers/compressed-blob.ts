@@ -33,14 +33,19 @@ export interface BlobWriter {
  * Compresses what is written to a new file in `directory`, and hashes it before and after. Compression runs beside the caller,
  * a chunk behind; memory does not depend on the size.
  *
+ * @param variant another one gives other bytes of the same archive, and so another digest: see `recompressed`
  * @throws LayerwrightError `DISK_FULL` (75), `FILE_UNUSABLE` (2), from any of the functions
  */
-export async function compressedBlob(directory: string, compression: Compression): Promise<BlobWriter> {
+export async function compressedBlob(
+  directory: string,
+  compression: Compression,
+  variant: 'usual' | 'other' = 'usual',
+): Promise<BlobWriter> {
   const file = join(directory, `${randomBytes(12).toString('hex')}.layer`);
   const handle = await open(file, 'wx').catch((error: unknown) => {
     throw knownError(error);
   });
-  const compressor = compressorFor(compression);
+  const compressor = compressorFor(compression, variant === 'usual');
   // A write after it has failed: `failed` says why.
   compressor.on('error', () => {});
   const output = hashedOutput(compressor, handle, file);
@@ -70,11 +75,19 @@ function mediaTypeOf(compression: Compression): string {
   return compression === 'zstd' ? MEDIA.layerZstd : MEDIA.layerGzip;
 }
 
-function compressorFor(compression: Compression): Transform {
-  if (compression === 'gzip') return createGzip({ chunkSize: CHUNK });
+/** Where it is not the usual one, even an empty archive has other bytes: gzip notes its best level, zstd whether it has a checksum. */
+function compressorFor(compression: Compression, isUsual: boolean): Transform {
+  if (compression === 'gzip')
+    return createGzip({
+      chunkSize: CHUNK,
+      level: isUsual ? constants.Z_DEFAULT_COMPRESSION : constants.Z_BEST_COMPRESSION,
+    });
   return createZstdCompress({
     chunkSize: CHUNK,
-    params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
+    params: {
+      [constants.ZSTD_c_compressionLevel]: 3,
+      [constants.ZSTD_c_checksumFlag]: isUsual ? 1 : 0,
+    },
   });
 }
 

@@ -67,7 +67,8 @@ function inflated(packed: Buffer, { path, size }: ZipMember, refuse: RefuseWheel
     const limit = Math.max(size + 1, 64);
     return inflateRawSync(packed, { maxOutputLength: limit, chunkSize: limit });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLong(path, refuse);
+    if (/^ERR_BUFFER_TOO_LARGE$/.test((error as NodeJS.ErrnoException).code ?? ''))
+      throw tooLong(path, refuse);
     throw refuse(`it cannot be decompressed (${(error as Error).message})`, path);
   }
 }

@@ -13,6 +13,8 @@ export type PipSettings = PipOptions & PipFiles;
 /** Why an installation is not taken. */
 export interface Refusal {
   readonly reason: string;
+  /** What to change. */
+  readonly hint?: string;
 }
 
 /** pip without any configuration. */
@@ -106,7 +108,12 @@ export function applyOption(
   if ('ignored' in option) return settings;
   if ('refused' in option) {
     const off = value === false || (typeof value === 'string' && option.harmless?.includes(value));
-    return off ? settings : { reason: `pip's option ${name} is not taken: ${option.refused}` };
+    return off
+      ? settings
+      : {
+          reason: `pip's option ${name} is not taken: ${option.refused}`,
+          hint: `Leave ${name} out, if nothing needs it.`,
+        };
   }
   // A boolean of the configuration is the value of the field itself, whatever the option's name says: `no-compile = no`.
   if (option.takes === 'flag') return { ...settings, [option.sets]: value ?? option.to };

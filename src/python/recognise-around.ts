@@ -1,4 +1,4 @@
-import type { NotRecognised, RecognisedStep } from './recognise.ts';
+import type { NotRecognised, RecognisedStep, RunStep } from './recognise.ts';
 
 /** One `--mount` of a RUN, its options by name: `type`, `target`, `source`, `from`, `id`. */
 export interface RunMount {
@@ -38,10 +38,18 @@ function harmfulMount(
     case 'tmpfs': {
       const known = /(?:^|\/)\.cache(?:\/(?:pip|uv))?\/?$/.test(target) || target === env.PIP_CACHE_DIR;
       if (known || (type === 'tmpfs' && /^\/tmp\/?$/.test(target))) return undefined;
-      return { reason: `a ${type} mount at ${target}, which is not known as a cache of pip` };
+      return {
+        reason: `a ${type} mount at ${target}, which is not known as a cache of pip`,
+        hint: 'The cache of pip is /root/.cache/pip, unless PIP_CACHE_DIR says otherwise.',
+      };
     }
     case 'bind':
-      return from === undefined ? undefined : { reason: `a bind mount from ${from}` };
+      return from === undefined
+        ? undefined
+        : {
+            reason: `a bind mount from ${from}`,
+            hint: 'A requirements file may be mounted from the context, or copied.',
+          };
     case 'secret':
       return {
         reason: 'a secret mount, whose content is not known before the build',
@@ -58,7 +66,12 @@ const SHELLS = /^(?:\/usr)?\/bin\/(?:sh|bash|dash|ash)$/;
 export function harmlessShell(shell: readonly string[]): NotRecognised | undefined {
   const [program = '', ...options] = shell;
   const known = SHELLS.test(program) && /^(?:-[euxo]+ |pipefail )*-[euxo]*c $/.test(`${options.join(' ')} `);
-  return known ? undefined : { reason: `the shell ${shell.join(' ')}` };
+  return known
+    ? undefined
+    : {
+        reason: `the shell ${shell.join(' ')}`,
+        hint: 'Set SHELL below the installation, or to sh or bash with -c.',
+      };
 }
 
 /** Variables of Python that change nothing of what pip installs; of PYTHONPATH the caller is told. */
@@ -87,7 +100,16 @@ export function harmlessEnvironment(
     if (value === undefined || value === '') continue;
     const python = /^PYTHON[A-Z0-9]+$/.test(name) && !HARMLESS_PYTHON.has(name);
     if (python || DANGEROUS.test(name))
-      return { reason: `${name} is set, which may change what is installed` };
+      return {
+        reason: `${name} is set, which may change what is installed`,
+        hint: `Set ${name} below the installation.`,
+      };
   }
   return undefined;
+}
+
+/** True if pip installs something somewhere in it, or an environment is made: then it is worth being recognised. */
+export function mentionsInstall({ command }: Pick<RunStep, 'command'>): boolean {
+  const text = typeof command === 'string' ? command : command.join(' ');
+  return /\bpip[\d.]*\s(?:[^;&|]*\s)?install\b|\s-m venv\b/.test(text);
 }

@@ -4,6 +4,7 @@ import { parsePipArguments } from './pip-arguments.ts';
 import { pipConfiguration } from './pip-configuration.ts';
 import type { PipOptions } from './pip-options.ts';
 import type { DependencyAction, MakeVenv, NotRecognised, PipInstall, RunStep } from './recognise.ts';
+import { mentionsInstall } from './recognise-around.ts';
 import { parseRequirement } from './requirement-line.ts';
 
 /** What the shell knows while it goes through the commands. */
@@ -32,17 +33,38 @@ export function commandSteps(
   const odd = Object.keys(assigned.values).find(
     (name) => !/^PIP_|^PYTHON(?:DONTWRITEBYTECODE|UNBUFFERED)$|_proxy$/i.test(name),
   );
-  if (odd !== undefined) return { reason: `the variable ${odd} in front of ${program}` };
+  if (odd !== undefined && isKnown(program, args))
+    return {
+      reason: `the variable ${odd} in front of ${program}`,
+      hint: 'Wheels are not built, so most variables change nothing: leave it out, or set it by ENV.',
+    };
   if (program === 'export') return exportVariables(args, state);
   if (program === '.' || program === 'source') return activate(args, state);
   if (isHarmless(program, args)) return [];
-  const name = program.split('/').at(-1) as string;
+  const name = nameOf(program);
   if (/^pip(?:3(?:\.\d+)?)?$/.test(name)) return pipCommand(locate(program, state), 'pip', args, env, state);
   if (/^python(?:3(?:\.\d+)?)?$/.test(name)) return pythonCommand(locate(program, state), args, env, state);
-  return {
-    reason: `the command ${program} is not known`,
-    hint: 'Give pip install a RUN of its own, so that it is recognised.',
-  };
+  return onlyBuildKit(name, state);
+}
+
+/** A program that installs nothing for Python; what is around it in the RUN has to run with it. */
+function onlyBuildKit(what: string, { run }: ShellState): NotRecognised {
+  const hint =
+    what === 'cd'
+      ? 'Use WORKDIR in place of cd, so that pip install is recognised.'
+      : 'Give pip install a RUN of its own, so that it is recognised.';
+  const reason = `it runs ${what}, which only BuildKit can do`;
+  return mentionsInstall(run) ? { reason, hint } : { reason };
+}
+
+function nameOf(program: string): string {
+  return program.slice(program.lastIndexOf('/') + 1);
+}
+
+/** True for the programs whose commands are looked into. */
+function isKnown(program: string, args: readonly string[]): boolean {
+  const isPython = /^(?:pip|python)(?:3(?:\.\d+)?)?$/.test(nameOf(program));
+  return isPython || ['export', '.', 'source'].includes(program) || isHarmless(program, args);
 }
 
 function assignmentsOf(
@@ -51,7 +73,8 @@ function assignmentsOf(
 ): { readonly values: Readonly<Record<string, string>> } | NotRecognised {
   const assigned: Record<string, string> = {};
   for (const { name, value } of command.assignments) {
-    if (/^(?:PATH|HOME|IFS|ENV|BASH_ENV)$/.test(name)) return { reason: `${name} is set by the command` };
+    if (/^(?:PATH|HOME|IFS|ENV|BASH_ENV)$/.test(name))
+      return { reason: `${name} is set by the command`, hint: `Set ${name} by ENV.` };
     const text = expandWord(value, { ...state.env, ...assigned });
     if ('reason' in text) return text;
     assigned[name] = text[0] ?? '';
@@ -63,7 +86,11 @@ function expandAll(words: SimpleCommand['words'], env: ShellState['env']): reado
   const result: string[] = [];
   for (const word of words) {
     const texts = expandWord(word, env);
-    if ('reason' in texts) return { reason: `the command holds ${texts.reason}` };
+    if ('reason' in texts)
+      return {
+        reason: `the command holds ${texts.reason}`,
+        hint: 'Write the value itself, or declare the variable by ARG or ENV with a value above the step.',
+      };
     // Extras look like a pattern of file names. None fits: that file would be called like the package and one letter.
     const [text = ''] = texts;
     if (word.pattern && !isRequirement(text))
@@ -90,7 +117,7 @@ function exportVariables(
   for (const argument of args) {
     const [, name, value = ''] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(argument) ?? [];
     if (name === undefined || !/^PIP_|^PYTHON(?:DONTWRITEBYTECODE|UNBUFFERED)$/.test(name))
-      return { reason: `"export ${argument}" is not known` };
+      return { reason: `"export ${argument}" is not known`, hint: 'Set the variable by ENV.' };
     state.env[name] = value;
   }
   return [];
@@ -137,7 +164,8 @@ function pythonCommand(
   const [flag, module, ...rest] = args[0] === '-u' ? args.slice(1) : args;
   if (flag === '-m' && module === 'pip') return pipCommand(program, 'python', rest, env, state);
   if (flag === '-m' && module === 'venv') return venvCommand(program, rest);
-  return { reason: `${program} ${args.slice(0, 2).join(' ')} is not known` };
+  const what = [nameOf(program), ...args.slice(0, flag === '-m' ? 2 : 1)].join(' ');
+  return onlyBuildKit(what, state);
 }
 
 function venvCommand(program: string, args: readonly string[]): readonly MakeVenv[] | NotRecognised {
@@ -159,7 +187,7 @@ function pipCommand(
   const at = args.findIndex((word) => !word.startsWith('-'));
   const command = args[at];
   if (['list', 'freeze', '--version', '-V'].includes(args[0] ?? '') && args.length === 1) return [];
-  if (command !== 'install') return { reason: `pip ${command ?? args.join(' ')} is not known` };
+  if (command !== 'install') return onlyBuildKit(`pip ${command ?? args.join(' ')}`.trim(), state);
   const general = args.slice(0, at);
   const other = general.find(
     (word) =>
@@ -210,10 +238,17 @@ function searchPathOf(
 function refusedRequirement(requirements: readonly string[]): NotRecognised | undefined {
   for (const text of requirements) {
     const parsed = parseRequirement(text);
-    if ('reason' in parsed) return { reason: `pip install: ${parsed.reason}` };
+    if ('reason' in parsed)
+      return { reason: `pip install: ${parsed.reason}`, hint: sourceHint(text, requirements.length) };
     if ('invalid' in parsed) return { reason: `pip install: ${parsed.invalid}` };
   }
   return undefined;
+}
+
+function sourceHint(text: string, count: number): string {
+  if (/:\/\//.test(text)) return 'A version from a package index would be composed.';
+  const first = 'Install the dependencies first, by a RUN of their own: pip install -r requirements.txt.';
+  return count > 1 ? 'Give what comes from a package index a RUN of its own.' : first;
 }
 
 /** pip passes over an index in plain HTTP unless its host is trusted; an index of the image's files is not reached. */
@@ -227,6 +262,7 @@ function refusedIndex(options: PipOptions): NotRecognised | undefined {
     if (url.protocol === 'http:' && !trusted && !/^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname))
       return {
         reason: `the index at ${host} is plain HTTP and its host is not trusted, so pip passes over it`,
+        hint: `Give --trusted-host ${hostname}, or use https.`,
       };
   }
   return undefined;

@@ -1,8 +1,14 @@
 import { parseShell } from '../dockerfile/shell.ts';
-import type { Refusal } from './pip-arguments.ts';
 import type { PipFiles, PipOptions } from './pip-options.ts';
-import { harmlessEnvironment, harmlessMounts, harmlessShell, type RunMount } from './recognise-around.ts';
+import {
+  harmlessEnvironment,
+  harmlessMounts,
+  harmlessShell,
+  mentionsInstall,
+  type RunMount,
+} from './recognise-around.ts';
 import { commandSteps, type ShellState } from './recognise-command.ts';
+import { listed, programsOf } from './recognise-programs.ts';
 
 /** A `RUN` instruction with what the image says around it. */
 export interface RunStep {
@@ -66,6 +72,7 @@ export interface RecognisedStep {
 
 /** Why a `RUN` is left to BuildKit, and what could be changed about it. */
 export interface NotRecognised {
+  /** Half a sentence, for people. */
   readonly reason: string;
   readonly hint?: string;
 }
@@ -73,13 +80,23 @@ export interface NotRecognised {
 /**
  * Recognises a dependency step: a `RUN` that does nothing but install distributions with pip and make virtual
  * environments. A command that is not known with certainty is a reason, never a guess.
+ *
+ * What it runs is told before what is around it: where nothing is installed, users and mounts do not matter.
  */
 export function recognise(run: RunStep): RecognisedStep | NotRecognised {
+  const shell = typeof run.command === 'string' ? harmlessShell(run.shell) : undefined;
+  if (shell) return shell;
+  const steps = stepsOf(run);
+  if ('reason' in steps) return mentionsInstall(run) ? steps : { ...steps, reason: runsSomething(run) };
+  if (steps.length === 0) return { reason: 'the command installs nothing' };
   const around = surroundings(run);
-  if ('reason' in around) return around;
+  return 'reason' in around ? around : { steps, binds: around.binds };
+}
+
+function stepsOf(run: RunStep): readonly DependencyAction[] | NotRecognised {
   const commands = typeof run.command === 'string' ? parseShell(run.command) : execForm(run.command);
   if ('reason' in commands)
-    return { reason: `the command holds ${commands.reason}`, ...hintFor(commands.reason) };
+    return { reason: `the command holds ${commands.reason}`, ...hintFor(commands.reason, run) };
   const state: ShellState = { env: { ...run.env }, activated: undefined, run };
   const steps: DependencyAction[] = [];
   for (const command of commands) {
@@ -87,19 +104,22 @@ export function recognise(run: RunStep): RecognisedStep | NotRecognised {
     if ('reason' in found) return found;
     steps.push(...found);
   }
-  if (steps.length === 0) return { reason: 'the command installs nothing' };
-  return { steps, binds: around.binds };
+  return steps;
+}
+
+/** Of a step that is not about installing: what it is about tells more than which part of it is not understood. */
+function runsSomething({ command }: RunStep): string {
+  const programs = programsOf(command);
+  return `it runs ${programs.length === 0 ? 'a program' : listed(programs)}, which only BuildKit can do`;
 }
 
 function surroundings(run: RunStep): Pick<RecognisedStep, 'binds'> | NotRecognised {
-  const shell = typeof run.command === 'string' ? harmlessShell(run.shell) : undefined;
   const environment = harmlessEnvironment(run.env);
-  const refused: Refusal | undefined = shell ?? environment;
-  if (refused) return refused;
+  if (environment) return environment;
   if (!run.environmentWritable)
     return {
       reason: `user ${run.user || 'root'} may not write into the environment, so pip installs into the home directory`,
-      hint: 'Install as root before USER, or into a virtual environment that belongs to the user.',
+      hint: 'Install as root, above USER.',
     };
   return harmlessMounts(run.mounts, run.env);
 }
@@ -115,9 +135,9 @@ function execForm(words: readonly string[]): ReturnType<typeof parseShell> {
   ];
 }
 
-function hintFor(reason: string): { hint?: string } {
+function hintFor(reason: string, run: RunStep): { hint?: string } {
+  if (!mentionsInstall(run)) return {};
   if (reason === 'a redirection')
     return { hint: 'If it is meant as a condition on a version, quote it: "package>=1.0".' };
-  if (reason === 'a heredoc' || reason === 'a pipe') return { hint: 'Give pip install a RUN of its own.' };
-  return {};
+  return { hint: 'Give pip install a RUN of its own, a plain command.' };
 }

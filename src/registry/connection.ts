@@ -127,7 +127,7 @@ async function send(
     if (longAnswer && response.ok) time.end();
     return response;
   } catch (error) {
-    if ((error as Error).cause instanceof Error && /unexpected redirect/.test(String((error as Error).cause)))
+    if (/unexpected redirect/.test(String((error as Error).cause)))
       throw unexpectedAnswer(`registry ${domain} wants an upload sent elsewhere when it has begun`, error);
     throw connectionError(outgoing?.failure() ?? error, `registry ${domain}`, host.signal);
   }

@@ -178,7 +178,7 @@ export function buildResult(parts: BuildResultParts): BuildResult {
   const { plan, builder, state } = parts;
   const totals = totalsOf(state);
   const outcome = state.outcome ?? 'failed';
-  const cache = { from: cachesRead(parts), to: cachesWritten(parts, outcome) };
+  const cache = cachesOf(parts, outcome);
   return {
     schemaVersion: 1,
     outcome,
@@ -237,8 +237,20 @@ function secondsOf(parts: BuildResultParts, ms: ReturnType<typeof totalsOf>['ms'
   };
 }
 
+/** What became of the layer caches in one call of BuildKit. */
+export function cachesOf(
+  parts: Pick<BuildResultParts, 'plan' | 'looks' | 'state'>,
+  outcome: BuildOutcome,
+): BuildResult['cache'] {
+  return { from: cachesRead(parts), to: cachesWritten(parts, outcome) };
+}
+
 /** BuildKit's own word on a cache counts more than our look at it, since it reads it; but not of what is no cache. */
-function cachesRead({ plan, looks, state }: BuildResultParts): readonly CacheRead[] {
+function cachesRead({
+  plan,
+  looks,
+  state,
+}: Pick<BuildResultParts, 'plan' | 'looks' | 'state'>): readonly CacheRead[] {
   const imports = cacheImportsOf(state);
   return plan.cacheFrom.map(({ spec, reference }) => {
     const ref = reference ?? withoutSecrets(spec);
@@ -251,7 +263,10 @@ function cachesRead({ plan, looks, state }: BuildResultParts): readonly CacheRea
   });
 }
 
-function cachesWritten({ plan, state }: BuildResultParts, outcome: BuildOutcome): readonly CacheWritten[] {
+function cachesWritten(
+  { plan, state }: Pick<BuildResultParts, 'plan' | 'state'>,
+  outcome: BuildOutcome,
+): readonly CacheWritten[] {
   const exports = [...cacheExportsOf(state)];
   return plan.cacheTo.map((spec) => {
     const ref = /(?:^|,)ref=([^,]+)/.exec(spec)?.[1] ?? withoutSecrets(spec);
@@ -303,7 +318,8 @@ function warningsOf(state: BuildState): readonly ResultWarning[] {
   return [...checks, ...[...new Set(spoken)].map((message) => plainWarning(message))];
 }
 
-function cacheWarnings(cache: BuildResult['cache']): readonly ResultWarning[] {
+/** A cache that failed did not fail the build, but somebody should know. */
+export function cacheWarnings(cache: BuildResult['cache']): readonly ResultWarning[] {
   return [
     ...cache.from
       .filter((one) => one.outcome === 'unreadable')

@@ -99,12 +99,11 @@ function stepsLine({ steps }: BuildResult): string {
   return `${steps.cached} cached, ${steps.executed} executed${left > 0 ? `, ${left} not run` : ''}, of ${count(steps.total, 'step')}`;
 }
 
-function bytesLine({ bytes }: BuildResult): string {
-  const pushed = bytes.pushed === null ? [] : [`${formatBytes(bytes.pushed)} pushed`];
+function bytesLine({ bytes, builder }: BuildResult): string {
   return [
     `${formatBytes(bytes.pulled)} pulled`,
-    ...pushed,
-    `${formatBytes(bytes.context)} of context sent`,
+    ...(bytes.pushed === null ? [] : [`${formatBytes(bytes.pushed)} pushed`]),
+    ...(builder === null ? [] : [`${formatBytes(bytes.context)} of context sent`]),
   ].join(', ');
 }
 

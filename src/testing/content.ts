@@ -91,7 +91,8 @@ export function contentIn(storage: Storage): Content {
       return (await has(repository, digest)) ? await storage.read(blobName(digest)) : undefined;
     },
     async putBlob(repository, digest, bytes) {
-      await storage.write(blobName(digest), bytes);
+      // As distribution: what is there under a digest is taken for it, damaged or not.
+      if ((await storage.read(blobName(digest))) === undefined) await storage.write(blobName(digest), bytes);
       await storage.write(linkName(repository, '_blobs', digest), new Uint8Array());
     },
     async mountBlob(repository, digest, from) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { layerUnreadable } from '../image/layer-unreadable.ts';
 import { readTar, type StreamedEntry } from '../image/tar-read-stream.ts';
-import { layerArchive } from './decompress.ts';
+import { layerArchive } from '../layers/layer-archive.ts';
 import { type FileFacts, NO_FACTS, readFileFacts } from './file-facts.ts';
 import { watchLayer } from './layer-hazards.ts';
 import type { ReadLayer, Tree, TreeEntry } from './tree.ts';

@@ -32,9 +32,9 @@ const sources = globSync('src/**/*.ts', { cwd: root })
   .map(read);
 const source = sources.join('\n');
 
-/** Upper-case words in quotes that are no error codes: Node's error codes, environment variables, instructions. */
+/** Upper-case words in quotes that are no error codes: Node's error codes, environment variables. */
 const NO_CODE =
-  /^(?:E[A-Z]+|EAI_AGAIN|UND_ERR_.*|TAB_AS_INDENT|MULTIPLE_DOCS|YAML_FILE_ERROR|COMMAND_EXECUTION_ERROR|CLIENT_ERROR|DOWNLOAD_SOURCE|UPLOAD_ARTIFACTS|(?:HTTPS?|NO|ALL)_PROXY|(?:LAYERWRIGHT|BUILDX|NODE|XDG|SSL|CI|GITHUB|CODEBUILD|PIP|UV|GIT|APT)_.*|(?:REQUESTS_CA|CURL_CA)_BUNDLE|DOCKER_AUTH_CONFIG|AWS_(?:ACCESS_KEY_ID|PROFILE|WEB_IDENTITY|CONTAINER|ENDPOINT)\w*)$/;
+  /^(?:E[A-Z]+|EAI_AGAIN|UND_ERR_.*|ERR_[A-Z]+_.*|TAB_AS_INDENT|MULTIPLE_DOCS|YAML_FILE_ERROR|COMMAND_EXECUTION_ERROR|CLIENT_ERROR|DOWNLOAD_SOURCE|UPLOAD_ARTIFACTS|(?:HTTPS?|NO|ALL)_PROXY|SOURCE_DATE_EPOCH|PYTHON_VERSION|SETUPTOOLS_USE_DISTUTILS|DEB_PYTHON_INSTALL_LAYOUT|BUILDKIT_SBOM_SCAN_(?:CONTEXT|STAGE)|(?:LAYERWRIGHT|BUILDX|NODE|XDG|SSL|CI|GITHUB|CODEBUILD|PIP|UV|GIT|APT)_.*|(?:REQUESTS_CA|CURL_CA)_BUNDLE|DOCKER_AUTH_CONFIG|AWS_(?:ACCESS_KEY_ID|PROFILE|WEB_IDENTITY|CONTAINER|ENDPOINT)\w*)$/;
 
 /** Error codes in the places where the source gives one, with the exits that stand beside it. */
 function emittedCodes(): Map<string, Set<number>> {
@@ -49,7 +49,7 @@ function emittedCodes(): Map<string, Set<number>> {
     add(code, ...exitsIn(exits));
   // The exit of these depends on more than stands beside them.
   for (const [, code = ''] of source.matchAll(/\bstartError\([^)]*?'([A-Z_]+)',?\s*\)/g)) add(code);
-  for (const [, code = ''] of source.matchAll(/\?\? '([A-Z_]+)'/g)) add(code);
+  for (const [, code = ''] of source.matchAll(/\bcode: .*\?\? '([A-Z_]+)'/g)) add(code);
   return codes;
 }
 

@@ -209,7 +209,7 @@ function partsOfBuild(): BuildResultParts {
       way: 'solved',
       target: 'final',
       platforms: ['linux/amd64'],
-      segments: [{ reason: 'because' }],
+      segments: [{ stage: 'final', fromLine: 1, toLine: 4, reason: 'because' }],
       tags: ['registry.example.com/shop/web:1'],
       cacheFrom: [
         { spec: `type=registry,ref=${CACHE}`, reference: CACHE },

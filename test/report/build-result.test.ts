@@ -34,6 +34,12 @@ function cacheOf(
   }).cache;
 }
 
+/** A stage that was left to BuildKit with the whole build. */
+function solvedSegment(stage: string, fromLine: number, toLine: number, reason: string) {
+  const reasons = [{ place: null, instruction: null, reason, hint: null }];
+  return { kind: 'solved', stage, fromLine, toLine, outcome: 'solved', reasons };
+}
+
 test('one changed line on another machine, in full', () => {
   const result = resultOf('one-line', 'built', {
     looks: look('hit', '12 layers'),
@@ -46,8 +52,13 @@ test('one changed line on another machine, in full', () => {
     target: 'final',
     platforms: [],
     way: 'solved',
-    reason: 'BuildKit solves every stage in this version',
+    reason: '--way solved',
     builder: { name: 'testbed', driver: 'remote' },
+    segments: [
+      solvedSegment('base', 1, 4, '--way solved'),
+      solvedSegment('final', 6, 9, '--way solved'),
+    ],
+    layers: null,
     stages: [
       { name: 'base', platform: null, cached: 2, executed: 0, total: 2, seconds: 0.005 },
       { name: 'dependencies', platform: null, cached: 2, executed: 0, total: 2, seconds: 0 },

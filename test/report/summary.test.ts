@@ -15,6 +15,7 @@ test('a first build: everything was made, nothing was in the cache, now somethin
       'Built final in 11.2 s (solved, builder testbed)',
       '  image   127.0.0.1:5000/team/chat:1',
       `          ${DIGEST}, 53.0 MB compressed`,
+      '  solved  all by BuildKit: --way solved',
       '  steps   0 cached, 7 executed, of 7 steps',
       '  bytes   46.6 MB pulled, 6.0 MB pushed, 585 B of context sent',
       '  cache   127.0.0.1:5000/team/chat:cache: none yet, written',
@@ -32,6 +33,7 @@ test('the same again: everything was in the cache', () => {
     'Built final in 0.2 s (solved, builder testbed)',
     '  image   127.0.0.1:5000/team/chat:1',
     `          ${DIGEST}`,
+    '  solved  all by BuildKit: --way solved',
     '  steps   7 cached, 0 executed, of 7 steps',
     '  bytes   0 B pulled, 528 B of context sent',
     '  cache   127.0.0.1:5000/team/chat:cache: found (12 layers), written',
@@ -42,7 +44,7 @@ test('the same again: everything was in the cache', () => {
 
 test('one changed line on another machine: a step that came from the cache and was pulled counts as cached', () => {
   const said = lines(resultOf('one-line'));
-  assert.deepEqual(said.slice(3, 5), [
+  assert.deepEqual(said.slice(4, 6), [
     '  steps   5 cached, 2 executed, of 7 steps',
     '  bytes   52.5 MB pulled, 591 B of context sent',
   ]);
@@ -72,7 +74,7 @@ test('a cache that cannot be reached: the build is fine, and the reason is told'
   const spec = `type=registry,ref=${reference}`;
   const plan = { ...PLAN, cacheFrom: [{ spec, reference }], cacheTo: [spec] };
   const said = lines(resultOf('cache-refused', 'built', { plan }));
-  assert.deepEqual(said.slice(5), [
+  assert.deepEqual(said.slice(6), [
     `  cache   ${reference}: could not be read, could not be written`,
     `warning: the cache ${reference} could not be read, so nothing came from it`,
     `  failed to configure registry cache importer: failed to do request: Head "http://127.0.0.1:9/v2/team/chat/manifests/cache": dial tcp 127.0.0.1:9: connect: connection refused`,
@@ -83,8 +85,9 @@ test('a cache that cannot be reached: the build is fine, and the reason is told'
 });
 
 test('a build that failed or was interrupted has no image', () => {
-  assert.deepEqual(lines(resultOf('run-failed', 'failed')).slice(0, 2), [
+  assert.deepEqual(lines(resultOf('run-failed', 'failed')).slice(0, 3), [
     'Not built: final, after 0.2 s',
+    '  solved  all by BuildKit: --way solved',
     '  steps   0 cached, 2 executed, 1 not run, of 3 steps',
   ]);
   assert.equal(lines(resultOf('interrupted', 'interrupted'))[0], 'Interrupted after 1.4 s: final');

@@ -130,7 +130,10 @@ export const PLAN: BuildResultParts['plan'] = {
   way: 'solved',
   target: 'final',
   platforms: [],
-  segments: ['base', 'final'].map(() => ({ reason: 'BuildKit solves every stage in this version' })),
+  segments: [
+    { stage: 'base', fromLine: 1, toLine: 4, reason: '--way solved' },
+    { stage: 'final', fromLine: 6, toLine: 9, reason: '--way solved' },
+  ],
   tags: ['127.0.0.1:5000/team/chat:1'],
   cacheFrom: [{ spec: CACHE, reference: '127.0.0.1:5000/team/chat:cache' }],
   cacheTo: [`${CACHE},mode=max`],

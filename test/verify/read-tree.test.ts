@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { zstdCompressSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { treeOfLayers, treeOfTar } from '../../src/verify/read-tree.ts';
 import type { Tree } from '../../src/verify/tree.ts';
 import { digestOf, inPieces, layersOf, treeOf } from './sample.ts';
@@ -134,12 +134,12 @@ test('plain, gzip and zstd layers are read, and each diffID is that of the archi
   }
 });
 
-test('bytes that are not of the media type, a layer cut short, and another media type are refused', async () => {
+test('a layer cut short, and what is no layer, are refused', async () => {
   const read = (mediaType: string, bytes: Buffer) =>
     treeOfLayers([{ mediaType, open: async () => inPieces(bytes) }]);
   const archive = tarOf(LOWER);
   for (const [mediaType, bytes] of [
-    ['application/vnd.docker.image.rootfs.diff.tar.gzip', archive],
+    ['application/vnd.docker.image.rootfs.diff.tar.gzip', gzipSync(archive).subarray(0, 40)],
     ['application/vnd.oci.image.layer.v1.tar+zstd', zstdCompressSync(archive).subarray(0, 40)],
     ['application/vnd.oci.image.layer.v1.tar', archive.subarray(0, 700)],
     ['application/json', archive],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CacheRepository } from '../../cache/repository.ts';
 import { LayerwrightError } from '../../errors.ts';
 import type { Descriptor } from '../../image/oci.ts';
-import { layerArchive } from '../../verify/decompress.ts';
+import { layerArchive } from '../../layers/layer-archive.ts';
 import type { CacheProblemFound } from '../cache-verify.ts';
 import { soundly } from './stored.ts';
 

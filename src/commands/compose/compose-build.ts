@@ -1,3 +1,4 @@
+import type { CacheLook } from '../../cache/layer-cache.ts';
 import { sourceLabels } from '../../ci/labels.ts';
 import { type Composed, compose } from '../../compose/compose.ts';
 import { type ComposedImage, composedImage, publishImage } from '../../compose/publish.ts';
@@ -21,6 +22,8 @@ export interface ComposedBuild {
   readonly pulledBytes: number;
   /** The builder, if one was needed. */
   readonly builder: Builder | undefined;
+  /** What was found at the layer caches, if one was needed. */
+  readonly looks: readonly CacheLook[];
   /** What BuildKit said of each segment that it solved. */
   readonly states: readonly BuildState[];
 }
@@ -50,12 +53,14 @@ export async function composeBuild(
   let sentBytes = composed.layers.reduce((sum, layer) => sum + layer.sentBytes, 0);
   for (const [name, tags] of tagsByRepository(plan))
     sentBytes += (await publishImage(composition.repository(name), tags, image, composer.origin)).sentBytes;
+  await Promise.all([composed.keep(), composition.recent.keep(composed.layers)]);
   return {
     composed,
     image,
     sentBytes,
     pulledBytes: wheels.bytes() + composition.pulledBytes(),
     builder: solver.builder(),
+    looks: solver.looks(),
     states: solver.states(),
   };
 }

@@ -4,7 +4,16 @@ import type { Builder } from '../../engine/builder.ts';
 import type { BuildState } from '../../engine/progress.ts';
 import { totalsOf } from '../../engine/progress-totals.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
-import type { BuildResult, LayersResult, SegmentResult } from '../../report/build-result.ts';
+import {
+  type BuildResult,
+  type BuildResultParts,
+  type CacheRead,
+  type CacheWritten,
+  cachesOf,
+  cacheWarnings,
+  type LayersResult,
+  type SegmentResult,
+} from '../../report/build-result.ts';
 
 /** What a composed build's result is put together from. */
 export interface ComposedParts {
@@ -15,6 +24,8 @@ export interface ComposedParts {
   readonly sentBytes: number;
   readonly pulledBytes: number;
   readonly builder: Builder | undefined;
+  /** What was found at the layer caches before the first segment was solved. */
+  readonly looks: BuildResultParts['looks'];
   /** What BuildKit said of each segment that it solved. */
   readonly states: readonly BuildState[];
   /** Wall clock. */
@@ -28,6 +39,7 @@ export function composedResult(parts: ComposedParts): BuildResult {
   const sum = (of: (totals: ReturnType<typeof totalsOf>) => number) =>
     totals.reduce((all, one) => all + of(one), 0);
   const solved = new Set(composed.solved.map(({ key }) => key));
+  const cache = cachesOfAll(parts);
   return {
     schemaVersion: 1,
     outcome: 'built',
@@ -60,10 +72,10 @@ export function composedResult(parts: ComposedParts): BuildResult {
       push: sum(({ ms }) => ms.push) / 1000,
       cacheExport: sum(({ ms }) => ms.cacheExport) / 1000,
     },
-    cache: { from: [], to: [] },
+    cache,
     directories: [],
     image: { digest: parts.digest, references: plan.tags, compressedBytes: parts.compressedBytes },
-    warnings: [],
+    warnings: cacheWarnings(cache),
     next: [],
   };
 }
@@ -71,6 +83,33 @@ export function composedResult(parts: ComposedParts): BuildResult {
 function reasonOf({ walked, solved }: Composed): string {
   if (walked.segments.every(({ kind }) => kind === 'composed')) return 'nothing has to run';
   return solved.length === 0 ? 'what has to run was solved before' : 'BuildKit solved what has to run';
+}
+
+/** Each layer cache once, though each segment reads and writes it: the best that reading, the worst that writing came to. */
+function cachesOfAll({ plan, looks, states }: ComposedParts): BuildResult['cache'] {
+  const each = states.map((state) => cachesOf({ plan, looks, state }, 'built'));
+  return {
+    from: plan.cacheFrom.flatMap((_, at) =>
+      foremost(
+        each.map(({ from }) => from[at] as CacheRead),
+        ['hit', 'unreadable', 'miss', 'off'],
+      ),
+    ),
+    to: plan.cacheTo.flatMap((_, at) =>
+      foremost(
+        each.map(({ to }) => to[at] as CacheWritten),
+        ['failed', 'written', 'off'],
+      ),
+    ),
+  };
+}
+
+/** The first one by the order of outcomes; none if there are none. */
+function foremost<T extends { readonly outcome: string }>(
+  all: readonly T[],
+  order: readonly T['outcome'][],
+): readonly T[] {
+  return [...all].sort((a, b) => order.indexOf(a.outcome) - order.indexOf(b.outcome)).slice(0, 1);
 }
 
 function segmentResult(segment: WalkedSegment, solved: ReadonlySet<string>): SegmentResult {

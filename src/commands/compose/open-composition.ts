@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import { type CacheRepository, registryRepository } from '../../cache/repository.ts';
 import type { Composer } from '../../compose/compose.ts';
 import { type Keeper, keeper } from '../../compose/keeper.ts';
-import { layerSource } from '../../compose/layer-source.ts';
+import { layerSource, type UnusableBlobs } from '../../compose/layer-source.ts';
 import { lockSource, type WheelStore, wheelStore } from '../../compose/locks.ts';
+import { type RecentBuilds, recentBuilds } from '../../compose/recent.ts';
 import { type Registries, registriesOf } from '../../compose/registries.ts';
 import { type KnownBlob, NotComposable } from '../../compose/state.ts';
 import { openWorld } from '../../compose/world.ts';
@@ -27,6 +28,7 @@ export interface Composition extends AsyncDisposable {
   readonly composer: Composer;
   readonly cache: CacheRepository;
   readonly keeper: Keeper;
+  readonly recent: RecentBuilds;
   readonly wheels: WheelStore;
   readonly solver: SegmentSolver;
   readonly platform: Platform;
@@ -36,6 +38,8 @@ export interface Composition extends AsyncDisposable {
   readonly repository: (name: string) => CacheRepository;
   /** Bytes of layers that were pulled to be looked into. */
   readonly pulledBytes: () => number;
+  /** Forgets what was taken to be in the cache repository and is not, so that composing again makes it anew. */
+  readonly forget: (blobs: UnusableBlobs) => void;
 }
 
 /**
@@ -68,6 +72,7 @@ export async function openComposition(
   const reuses = !request.wishes.noCache;
   const kept = keeper(cache, reuses);
   const wheels = wheelStore(host, `${directory.path}/wheels`);
+  const recent = recentBuilds(kept);
   let pulled = 0;
   const world = openWorld({
     host,
@@ -79,7 +84,7 @@ export async function openComposition(
         pulled += bytes;
       },
     },
-    lock: lockSource(host, kept, wheels, (work) => work()),
+    lock: lockSource(host, kept, wheels, recent, (work) => work()),
     directory: context,
     dockerfile: facts.file,
     reuses,
@@ -95,6 +100,7 @@ export async function openComposition(
   };
   const layers = layerSource({
     keeper: kept,
+    recent: recent.layers,
     wheels,
     directory: directory.path,
     now: () => host.clock.monotonicMs(),
@@ -106,10 +112,10 @@ export async function openComposition(
   });
   const solver = segmentSolver(host, request, facts, plan, cache.name, `${directory.path}/solve`);
   return {
-    ...{ cache, keeper: kept, wheels, solver, platform, created, repository: repositories },
+    ...{ cache, keeper: kept, recent, wheels, solver, platform, created, repository: repositories },
     pulledBytes: () => pulled,
     composer: {
-      ...{ host, world, layers, cache, created },
+      ...{ host, world, layers, cache, created, keeper: kept },
       request: {
         dockerfile: facts.dockerfile,
         ...{ graph, options, platform },
@@ -122,6 +128,11 @@ export async function openComposition(
         await solver.solve(segment, from, tag);
         world.hasSolved(segment);
       },
+      maySolve: request.wishes.way !== 'composed',
+    },
+    forget(blobs) {
+      layers.forget(blobs);
+      world.forget(blobs);
     },
     async [Symbol.asyncDispose]() {
       await pool?.close();
