@@ -10,12 +10,16 @@ import { defineCi } from './verbs/ci.ts';
 import { defineConfig } from './verbs/config.ts';
 import { defineDoctor } from './verbs/doctor.ts';
 import { defineEngine } from './verbs/engine.ts';
+import { defineExplain } from './verbs/explain.ts';
+import { definePlan } from './verbs/plan.ts';
 import type { DefineVerb } from './verbs/verb.ts';
 import { defineVerify } from './verbs/verify.ts';
 
 /** The commands, in the order of the help text. */
 const VERBS: readonly DefineVerb[] = [
   defineBuild,
+  definePlan,
+  defineExplain,
   defineVerify,
   defineCi,
   defineCache,

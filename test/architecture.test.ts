@@ -130,6 +130,27 @@ test('imports point downward only', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('docs/architecture.md has the same table, errors aside where there is more', () => {
+  const page = readFileSync(join(root, 'docs', 'architecture.md'), 'utf8');
+  const section = page.slice(page.indexOf('## The rooms'), page.indexOf('## Decisions'));
+  const rows = [...section.matchAll(/^\| `([a-z]+)(?:\/|\.ts)` .*\| ([^|]+?) *\|$/gm)];
+  const documented = rows.map(([, room = '', cell = '']) => [
+    room,
+    cell === 'all below'
+      ? 'all'
+      : cell
+          .replace(/ \([^)]*\)/g, '')
+          .split(', ')
+          .sort()
+          .join(', '),
+  ]);
+  const expected = Object.entries(ALLOWED).map(([room, allowed]) => {
+    const above = allowed.filter((one) => one !== 'errors' || allowed.length === 1);
+    return [room, room === 'commands' ? 'all' : [...above].sort().join(', ') || 'nothing'];
+  });
+  assert.deepEqual(documented.sort(), expected.sort());
+});
+
 test('no two files import each other, directly or around corners', () => {
   const edges = new Map<string, string[]>();
   for (const { from, specifier, typeOnly } of imports)

@@ -213,7 +213,7 @@ const UNAUTHORIZED = [
 const CORRUPT = ['BLOB_CORRUPT', 'MANIFEST_CORRUPT', 'LAYOUT_CORRUPT'];
 
 /** What an error of a repository means for a cache; an interrupt and what is no error of ours are thrown. */
-function troubleOf(error: unknown): Trouble {
+export function troubleOf(error: unknown): Trouble {
   if (!(error instanceof LayerwrightError) || error.code === 'INTERRUPTED') throw error;
   if (UNAUTHORIZED.includes(error.code)) return 'unauthorized';
   if (CORRUPT.includes(error.code)) return 'corrupt';

@@ -21,12 +21,17 @@ export interface CacheVerifyRequest {
 /**
  * Makes the layer of an artifact anew from what the artifact says of it.
  *
- * @returns the diffIDs that it keeps and that came out; or why it cannot be made here; undefined for an artifact that is no
- *   dependency layer
+ * @returns the diffIDs that it keeps and that came out; what is wrong with what it says; or why it cannot be made here;
+ *   undefined for an artifact that is no dependency layer
  */
 export type RebuildLayer = (
   stored: StoredManifest,
-) => Promise<{ readonly kept: string; readonly made: string } | { readonly impossible: string } | undefined>;
+) => Promise<
+  | { readonly kept: string; readonly made: string }
+  | { readonly wrong: string }
+  | { readonly impossible: string }
+  | undefined
+>;
 
 /** What is wrong with something that the repository keeps. */
 export interface CacheProblemFound {
@@ -149,9 +154,10 @@ async function rebuildAll(manifests: readonly StoredManifest[], rebuild: Rebuild
       notRebuilt.push({ tag: stored.tag, why: result.impossible });
       continue;
     }
-    made++;
-    if (result.kept === result.made) continue;
-    const detail = `it keeps diffID ${result.kept}, and made anew it is ${result.made}`;
+    if ('made' in result) made++;
+    if ('made' in result && result.kept === result.made) continue;
+    const detail =
+      'wrong' in result ? result.wrong : `it keeps diffID ${result.kept}, and made anew it is ${result.made}`;
     problems.push({ kind: 'rebuilt', tags: [stored.tag], digest: stored.digest, detail });
   }
   return { problems, notRebuilt, count: made };

@@ -1,5 +1,6 @@
 import { layoutRepository } from '../cache/repository-layout.ts';
 import { isSecretName, MASK, maskedText } from '../config/mask.ts';
+import { ancestry } from '../dockerfile/parse.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { temporaryDirectory } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
@@ -11,8 +12,10 @@ import { compareImages, type ImageComparison } from '../verify/compare-images.ts
 import type { Difference, TreeComparison } from '../verify/difference.ts';
 import { type OpenedImage, openImage } from '../verify/image-source.ts';
 import { registrySource } from '../verify/registry-source.ts';
+import { gatherBuildFacts } from './build-facts.ts';
 import type { BuildRequest } from './build-request.ts';
-import { plainBuild } from './verify/plain-build.ts';
+import { compositionOf } from './verify/composition.ts';
+import { type Constraints, plainBuild, whyNotHeld } from './verify/plain-build.ts';
 import { renderVerify } from './verify/text.ts';
 
 /** What is compared, and with what. */
@@ -25,10 +28,10 @@ export interface VerifyRequest {
   readonly platform: string;
   /** The build as the user asked for it; for the plain side. */
   readonly build: BuildRequest;
-  /** Lines `name==version` that pip and uv are held to in the plain build. */
-  readonly constraints: string | undefined;
-  /** Whether a RUN was run on both sides, so that its logs and mount points may differ. */
-  readonly solveNoise: boolean;
+  /** What pip and uv are held to in the plain build; undefined: to the locks of the composed build, if there are. */
+  readonly constraints: Constraints | undefined;
+  /** True if logs and mount points of a RUN may differ in any case. */
+  readonly runNoise: boolean;
 }
 
 /** One layer of the image, as the JSON names it. */
@@ -36,6 +39,13 @@ export interface VerifyLayer {
   readonly digest: string;
   /** The history's word for it; null if there is none. */
   readonly createdBy: string | null;
+}
+
+/** Where the constraints of the plain build came from; null: there were none, and why (null if nobody wanted any). */
+export interface VerifyConstraints {
+  readonly from: 'file' | 'lock' | null;
+  readonly versions: number;
+  readonly why: string | null;
 }
 
 /** `verify --json`. */
@@ -50,6 +60,8 @@ export interface VerifyRecord {
   };
   /** `reference` is null for a plain build. */
   readonly plain: { readonly reference: string | null; readonly digest: string; readonly layers: number };
+  /** What pip and uv were held to in the plain build. */
+  readonly constraints: VerifyConstraints;
   /** Layers that both have, from the lowest on. */
   readonly sharedLayers: number;
   readonly paths: number;
@@ -78,14 +90,43 @@ export async function verify(
   // Asked first: a name that is wrong is found out before minutes of building.
   const image = await openInRegistry(host, reference, request.platform);
   await using directory = await temporaryDirectory('layerwright-verify-');
+  const manner = other === undefined ? await mannerOf(host, request) : AGAINST;
   const plain =
     other === undefined
-      ? await openBuilt(host, request, directory.path)
+      ? await openBuilt(host, request, manner.constraints, directory.path)
       : await openInRegistry(host, other, request.platform);
-  const comparison = await step('Comparing', () => compareImages(image, plain, request));
+  const solveNoise = request.runNoise || manner.solves;
+  const comparison = await step('Comparing', () => compareImages(image, plain, { solveNoise }));
   const seconds = Math.round(host.clock.monotonicMs() - started) / 1000;
-  const record = recordOf(request, { image, plain, other, comparison, seconds });
+  const record = recordOf(request, { image, plain, other, comparison, held: manner.held, seconds });
   return { record, text: renderVerify(record), exit: record.outcome === 'same' ? EXIT.ok : EXIT.failed };
+}
+
+/** How the image was made, as far as it decides how the plain one is made and what may differ. */
+interface Manner {
+  readonly constraints: Constraints | undefined;
+  readonly held: VerifyConstraints;
+  /** Whether a RUN was run on both sides. */
+  readonly solves: boolean;
+}
+
+const AGAINST: Manner = {
+  constraints: undefined,
+  held: { from: null, versions: 0, why: null },
+  solves: false,
+};
+
+async function mannerOf(host: Host, { image, build, platform, constraints }: VerifyRequest): Promise<Manner> {
+  const asked = { ...build, wishes: { ...build.wishes, platforms: [platform] } };
+  const found = await compositionOf(host, asked, image);
+  const solves = 'reason' in found ? await hasRun(host, asked) : found.solves;
+  if (constraints !== undefined)
+    return { constraints, held: { from: 'file', versions: constraints.pins.length, why: null }, solves };
+  const locked = 'reason' in found ? undefined : found.constraints;
+  const why = 'reason' in found ? found.reason : locked && (await whyNotHeld(host, asked));
+  if (locked === undefined || why !== undefined)
+    return { constraints: undefined, held: { from: null, versions: 0, why: why ?? null }, solves };
+  return { constraints: locked, held: { from: 'lock', versions: locked.pins.length, why: null }, solves };
 }
 
 function openInRegistry(host: Host, reference: Reference, platform: string): Promise<OpenedImage> {
@@ -93,14 +134,27 @@ function openInRegistry(host: Host, reference: Reference, platform: string): Pro
   return openImage(registrySource(host, reference), wanted, platform);
 }
 
-async function openBuilt(host: Host, request: VerifyRequest, directory: string): Promise<OpenedImage> {
-  const { constraints } = request;
+async function openBuilt(
+  host: Host,
+  request: VerifyRequest,
+  constraints: Constraints | undefined,
+  directory: string,
+): Promise<OpenedImage> {
   const build: BuildRequest = {
     ...request.build,
     wishes: { ...request.build.wishes, platforms: [request.platform] },
   };
   const { layout, digest } = await plainBuild(host, { request: build, constraints, directory });
   return await openImage({ ...layoutRepository(layout), name: 'the plain build' }, digest, request.platform);
+}
+
+/** Whether a RUN stands on the way to the target; of a Dockerfile that cannot be read here it is not known. */
+async function hasRun(host: Host, build: BuildRequest): Promise<boolean> {
+  const { dockerfile, target } = await gatherBuildFacts(host, { ...build, tags: [] });
+  if (dockerfile === undefined || target === undefined) return false;
+  return ancestry(dockerfile, target).some(({ instructions }) =>
+    instructions.some(({ keyword }) => keyword === 'RUN'),
+  );
 }
 
 function recordOf(
@@ -110,10 +164,11 @@ function recordOf(
     readonly plain: OpenedImage;
     readonly other: Reference | undefined;
     readonly comparison: ImageComparison;
+    readonly held: VerifyConstraints;
     readonly seconds: number;
   },
 ): VerifyRecord {
-  const { image, plain, other, comparison, seconds } = found;
+  const { image, plain, other, comparison, held, seconds } = found;
   const { files, settings, sharedLayers } = comparison;
   const created = layerHistory(image.config);
   return {
@@ -134,6 +189,7 @@ function recordOf(
       digest: plain.digest,
       layers: plain.layers.length,
     },
+    constraints: held,
     sharedLayers,
     paths: files.paths,
     differences: files.differences,

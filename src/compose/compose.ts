@@ -2,6 +2,7 @@ import type { CacheRepository } from '../cache/repository.ts';
 import { globalScope } from '../dockerfile/arguments.ts';
 import type { Host } from '../host/host.ts';
 import { inParallel } from '../host/parallel.ts';
+import type { Steps } from '../host/steps.ts';
 import { startFromImage } from '../image/config-start.ts';
 import { type Keeper, keptTag } from './keeper.ts';
 import type { LayerOutcome, LayerSource } from './layer-source.ts';
@@ -9,7 +10,14 @@ import { findPrefix, keepPrefix, type PrefixPoint, prefixKey, prefixPoint } from
 import { type BlobOrigin, type ComposedImage, composedImage, publishImage } from './publish.ts';
 import type { SolveRequest } from './solve-request.ts';
 import { stateKey } from './solve-request.ts';
-import { type ImageLayer, type ImageState, type KnownBlob, MustRun, NotComposable, type Obstacle } from './state.ts';
+import {
+  type ImageLayer,
+  type ImageState,
+  type KnownBlob,
+  MustRun,
+  NotComposable,
+  type Obstacle,
+} from './state.ts';
 import { type ComposeRequest, type Walked, type World, walk } from './walk.ts';
 
 /** What composing takes. */
@@ -20,11 +28,18 @@ export interface Composer {
   readonly layers: LayerSource;
   readonly cache: CacheRepository;
   readonly keeper: Keeper;
+  readonly steps: Steps;
   readonly origin: BlobOrigin;
   /** RFC 3339: the time of intermediate images. */
   readonly created: string;
   /** False if nothing may be run: then all that would have to be is an error. */
   readonly maySolve: boolean;
+  /**
+   * Makes sure, before anything is solved, that the results can be kept and the image be pushed.
+   *
+   * @throws NotComposable if the cache repository keeps nothing
+   */
+  readonly readyToSolve: () => Promise<void>;
   /**
    * Has BuildKit solve a segment.
    *
@@ -48,6 +63,10 @@ export interface Composed {
   /** Segments that BuildKit solved in this run. */
   readonly solved: readonly SolveRequest[];
   readonly obstacles: readonly Obstacle[];
+  /** Names the state that later builds with the same dependencies begin from; undefined if there is none. */
+  readonly prefixKey: string | undefined;
+  /** True if it began from that state itself: what stands below was not looked at. */
+  readonly isBegun: boolean;
   /** Keeps what the next build with the same dependencies begins from; for after the push. */
   readonly keep: () => Promise<void>;
 }
@@ -83,7 +102,8 @@ export async function compose(composer: Composer, { begins = true } = {}): Promi
         const keep = async () => {
           if (prefix && key) await keepPrefix(keeper, key, prefix, blobs);
         };
-        return { walked, layers, solved, obstacles: walked.segments.flatMap(({ why }) => why), keep };
+        const obstacles = walked.segments.flatMap(({ why }) => why);
+        return { walked, layers, solved, obstacles, prefixKey: key, isBegun: false, keep };
       }
       // What is made in vain is little: the keys are the same unless the segment changes Python or its directories.
       const ahead = allLayers(composer, walked.state.layers);
@@ -108,7 +128,8 @@ async function composeFrom(
   try {
     const walked = await walk(request, composer.world, { from });
     const layers = await allLayers(composer, walked.state.layers);
-    return { walked, layers, solved: [], obstacles: [], keep: async () => {} };
+    const nothing = { solved: [], obstacles: [], keep: async () => {} };
+    return { walked, layers, prefixKey: key, isBegun: true, ...nothing };
   } catch (error) {
     if (error instanceof NotComposable) return undefined;
     throw error;
@@ -146,6 +167,7 @@ function isInstruction({ graph }: Pick<ComposeRequest, 'graph'>, line: number): 
 }
 
 async function solveSegment(composer: Composer, request: SolveRequest): Promise<void> {
+  await composer.readyToSolve();
   const from = await imageOf(composer, request.parent);
   await composer.solve(request, from, solvedTag(request));
 }
@@ -185,15 +207,20 @@ function composedOf(state: ImageState, layers: readonly ComposedLayer[], created
   );
 }
 
-function allLayers(
-  { layers: source }: Composer,
+async function allLayers(
+  { layers: source, steps }: Composer,
   layers: readonly ImageLayer[],
 ): Promise<readonly ComposedLayer[]> {
-  return inParallel(layers, AT_ONCE, async (layer) => {
-    if (layer.kind === 'given') {
+  const missing = await inParallel(layers, AT_ONCE, async (layer) => {
+    return layer.kind === 'dependency' && !(await source.isThere(layer));
+  });
+  const count = missing.filter(Boolean).length;
+  const get = () =>
+    inParallel(layers, AT_ONCE, async (layer): Promise<ComposedLayer> => {
+      if (layer.kind !== 'given') return { layer, ...(await source.get(layer)) };
       const outcome = layer.title === undefined ? 'given' : 'found';
       return { layer, blob: layer.blob, outcome, sentBytes: 0, seconds: 0 };
-    }
-    return { layer, ...(await source.get(layer)) };
-  });
+    });
+  if (count === 0) return await get();
+  return await steps.step(`Making ${count} of ${layers.length} layers`, get);
 }

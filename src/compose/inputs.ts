@@ -123,7 +123,7 @@ async function contextInputs(
     if (copy.sources.some(isRemoteSource)) return { key: 'remote', volatile: copy.checksum === '' };
     const { sources, excludes, parents } = copy;
     return {
-      key: await contextKey(request, world, { sources, excludes, parents, line: copy.line }),
+      key: await contextKey(request, world, instruction, { sources, excludes, parents }),
       volatile: false,
     };
   }
@@ -133,12 +133,7 @@ async function contextInputs(
   );
   const keys = binds.map(({ source }) => {
     const path = source.replace(/^\/+/, '') || '.';
-    return contextKey(request, world, {
-      sources: [path],
-      excludes: [],
-      parents: false,
-      line: instruction.line,
-    });
+    return contextKey(request, world, instruction, { sources: [path], excludes: [], parents: false });
   });
   return { key: await Promise.all(keys), volatile: false };
 }
@@ -146,13 +141,15 @@ async function contextInputs(
 async function contextKey(
   request: ComposeRequest,
   world: InputWorld,
-  { sources, excludes, parents, line }: Pick<CopyInstruction, 'sources' | 'excludes' | 'parents' | 'line'>,
+  { kind, line }: TypedInstruction,
+  { sources, excludes, parents }: Pick<CopyInstruction, 'sources' | 'excludes' | 'parents'>,
 ): Promise<string> {
   if (sources.length === 0) return 'nothing';
   const plan = await planCopy(
     {
       ...{
-        keyword: 'COPY',
+        // ADD would look whether it is an archive.
+        keyword: kind === 'run' ? 'RUN' : 'COPY',
         place: `${request.dockerfile.path}:${line}`,
         sources,
         excludes,

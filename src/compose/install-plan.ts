@@ -102,7 +102,12 @@ interface Prepared {
 /** By what is installed: a splice plans the same once more, with less kept of it. */
 const preparedInstalls = new WeakMap<readonly ToInstall[], Prepared>();
 
-function prepare({ files, python, distributions }: InstallInput): Prepared | { readonly reason: string } {
+function prepare({
+  files,
+  python,
+  distributions,
+  bytecode,
+}: InstallInput): Prepared | { readonly reason: string } {
   const known = preparedInstalls.get(distributions);
   if (known?.files === files) return known;
   const scheme = resolvedScheme(files, python.scheme);
@@ -112,7 +117,7 @@ function prepare({ files, python, distributions }: InstallInput): Prepared | { r
     paths: placedPaths(facts, scheme),
   }));
   for (const { name, paths } of members) {
-    const trouble = troubleWith(files, name, paths);
+    const trouble = troubleWith(files, name, paths, bytecode);
     if (trouble !== undefined) return { reason: trouble };
   }
   const prepared = { files, scheme, members, groups: groupDistributions(members) };
@@ -152,7 +157,7 @@ function resolvedScheme(files: PathIndex, scheme: InstallScheme): InstallScheme 
 /** Wheels of a group in the order of installation, which matters only where several write one path. */
 function inOrder(group: Group, byName: ReadonlyMap<string, ToInstall>): readonly LockedDistribution[] {
   const members = group.names.map((name) => byName.get(name) as ToInstall);
-  if (!group.id.includes('+')) return members.map(({ locked }) => locked);
+  if (!group.overlaps) return members.map(({ locked }) => locked);
   const all = [...byName.values()];
   const needs = new Map(
     all.map(({ locked, facts }) => [locked.name, facts.requiresDist.map(nameOfRequirement)]),
@@ -184,7 +189,12 @@ function writesOf(paths: readonly string[]): Writes {
 }
 
 /** What stands in the way of a distribution's files. pip replaces a file; anything else it would follow or fail at. */
-function troubleWith(files: PathIndex, name: string, paths: readonly string[]): string | undefined {
+function troubleWith(
+  files: PathIndex,
+  name: string,
+  paths: readonly string[],
+  bytecode: boolean,
+): string | undefined {
   const checked = new Set<string>();
   for (const [directory, names] of writesOf(paths)) {
     for (const one of [directory, ...above(directory)]) {
@@ -195,6 +205,10 @@ function troubleWith(files: PathIndex, name: string, paths: readonly string[]): 
     }
     // In a new directory nothing is in the way.
     if (files.get(directory) === undefined) continue;
+    const cache = `${directory}/__pycache__`;
+    const cached = bytecode && names.some((one) => one.endsWith('.py')) ? files.get(cache)?.type : undefined;
+    if (cached !== undefined && cached !== 'directory')
+      return `${name} writes below /${cache}, which is a ${cached} in the image`;
     for (const one of names) {
       const path = directory === '' ? one : `${directory}/${one}`;
       const there = files.get(path);

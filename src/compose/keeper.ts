@@ -4,8 +4,10 @@ import {
   type ArtifactPut,
   getArtifact,
   putArtifact,
+  troubleOf,
 } from '../cache/artifacts.ts';
 import type { CacheRepository } from '../cache/repository.ts';
+import type { FoundManifest } from '../registry/manifests.ts';
 
 /** What the cache repository could not do, for people. */
 export interface KeeperTrouble {
@@ -22,6 +24,8 @@ export type KeptKind = 'base' | 'facts' | 'lock' | 'recent' | 'layer' | 'plan' |
  */
 export interface Keeper {
   readonly repository: CacheRepository;
+  /** What is under a tag as it is; undefined for whatever reason it cannot be had. */
+  readonly manifest: (tag: string) => Promise<FoundManifest | undefined>;
   /** Undefined for whatever reason it cannot be had. */
   readonly find: (kind: KeptKind, key: string) => Promise<Artifact | undefined>;
   /** @returns what became of it, with the bytes that were sent */
@@ -48,14 +52,26 @@ export function keeper(repository: CacheRepository, reads: boolean): Keeper {
   };
   return {
     repository,
+    async manifest(tag) {
+      if (troubles.has('unreachable')) return undefined;
+      try {
+        return await repository.manifest(tag);
+      } catch (error) {
+        note(troubleOf(error), (error as Error).message);
+        return undefined;
+      }
+    },
     async find(kind, key) {
-      if (!reads) return undefined;
+      // What does not answer is not asked again and again: each time takes all its retries.
+      if (!reads || troubles.has('unreachable')) return undefined;
       const looked = await getArtifact(repository, keptTag(kind, key), kind);
       if (looked.outcome === 'hit') return looked.artifact;
       if (looked.outcome !== 'miss') note(looked.outcome, looked.detail);
       return undefined;
     },
     async keep(kind, key, config, layers = []) {
+      const unreachable = troubles.get('unreachable');
+      if (unreachable) return { outcome: 'unreachable', detail: unreachable.detail };
       const put = await putArtifact(repository, keptTag(kind, key), { kind, config, layers });
       if (put.outcome !== 'put' && put.outcome !== 'missing') note(put.outcome, put.detail);
       return put;

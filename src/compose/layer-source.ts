@@ -1,10 +1,11 @@
 import { fileContent } from '../cache/file-content.ts';
-import { inParallel } from '../host/parallel.ts';
+import { LayerwrightError } from '../errors.ts';
+import type { Compiler } from '../layers/compiler.ts';
 import type { MadeLayer } from '../layers/layer.ts';
 import type { LayerPool } from '../layers/layer-pool.ts';
 import { recompressed } from '../layers/recompress.ts';
-import type { LockedWheel } from '../python/lock.ts';
 import type { Keeper } from './keeper.ts';
+import { type LayerRecipe, layerRecipe, wheelFiles } from './layer-recipe.ts';
 import type { WheelStore } from './locks.ts';
 import type { RecentLayer } from './recent.ts';
 import { type DependencyLayer, type KnownBlob, NotComposable, type WrittenLayer } from './state.ts';
@@ -14,10 +15,8 @@ interface KeptLayer {
   readonly diffId: string;
   readonly tarBytes: number;
   readonly title: string;
-  /** Of dependency layers: name, version and hash of each wheel, for `cache verify`. */
-  readonly wheels: readonly { readonly name: string; readonly version: string; readonly sha256: string }[];
-  /** The Python that compiled its bytecode; null if there is none. */
-  readonly compiler: string | null;
+  /** What it was made from, for `cache verify`; null for others than dependency layers. */
+  readonly recipe: LayerRecipe | null;
 }
 
 /** What became of a layer. */
@@ -59,7 +58,7 @@ export interface LayerSourceOptions {
   /** Started when the first dependency layer is made. */
   readonly pool: () => LayerPool;
   /** A program of the image's minor version that compiles. */
-  readonly compilerFor: (version: string) => Promise<string | undefined>;
+  readonly compilerFor: (version: string) => Promise<Compiler | undefined>;
   /** Where blobs are while they are not yet sent: existing, absolute. */
   readonly directory: string;
   readonly now: () => number;
@@ -169,7 +168,7 @@ async function keepSurely(
   { keeper, directory }: LayerSourceOptions,
   layer: DependencyLayer | WrittenLayer,
   made: MadeLayer,
-  compiler: string | undefined,
+  compiler: Compiler | undefined,
   { odd, damaged }: Distrust,
 ): Promise<Pick<LayerOutcome, 'blob' | 'sentBytes'>> {
   const { digest, size } = made.descriptor;
@@ -185,14 +184,15 @@ async function keepSurely(
   return { ...other, sentBytes: sentBytes + other.sentBytes };
 }
 
-function isWorthAsking(layer: DependencyLayer | WrittenLayer): boolean {
+/** True if a layer is kept and looked for: the others are made faster than they are asked for. */
+export function isWorthAsking(layer: DependencyLayer | WrittenLayer): boolean {
   return layer.kind === 'dependency' || layer.kind === 'extract' || layer.bytes >= WORTH_ASKING;
 }
 
 async function makeDependencies(
   { wheels, pool, compilerFor }: LayerSourceOptions,
   { planned, line }: DependencyLayer,
-): Promise<{ made: MadeLayer; compiler: string | undefined }> {
+): Promise<{ made: MadeLayer; compiler: Compiler | undefined }> {
   const { cacheTag } = planned.request;
   const minor = cacheTag?.replace(/^cpython-3/, '3.');
   const compiler = minor === undefined ? undefined : await compilerFor(minor);
@@ -202,18 +202,23 @@ async function makeDependencies(
       `there is no Python ${minor} on this machine to compile bytecode with`,
       `Install Python ${minor} where the build runs (its standard library is enough).`,
     );
-  const files = await inParallel(planned.wheels, 4, async ({ name, version, wheel, requested }) => {
-    const { sha256 } = wheel as LockedWheel;
-    return { name, version, sha256, requested, file: await wheels.fetch(wheel as LockedWheel) };
-  });
-  return { made: await pool().make({ ...planned.request, compiler, wheels: files }), compiler };
+  const files = await wheelFiles(wheels, planned.wheels);
+  try {
+    const request = { ...planned.request, compiler: compiler?.program, wheels: files };
+    return { made: await pool().make(request), compiler };
+  } catch (error) {
+    // pip decides about a wheel that is not as it should be.
+    if (error instanceof LayerwrightError && error.code === 'WHEEL_INVALID')
+      throw new NotComposable(line, error.message, error.hint);
+    throw error;
+  }
 }
 
 async function keepLayer(
   keeper: Keeper,
   layer: DependencyLayer | WrittenLayer,
   { descriptor, diffId, tarBytes, file }: MadeLayer,
-  compiler: string | undefined,
+  compiler: Compiler | undefined,
 ): Promise<Pick<LayerOutcome, 'blob' | 'sentBytes'>> {
   const blob: KnownBlob = { descriptor, diffId, repository: undefined, file };
   if (!isWorthAsking(layer)) return { blob, sentBytes: 0 };
@@ -221,14 +226,9 @@ async function keepLayer(
     diffId,
     tarBytes,
     title: layer.title,
-    wheels: layer.kind === 'dependency' ? layer.planned.wheels.map(wheelIdentity) : [],
-    compiler: compiler ?? null,
+    recipe: layer.kind === 'dependency' ? layerRecipe(layer.planned, compiler) : null,
   };
   const put = await keeper.keep('layer', layer.key, kept, [{ descriptor, content: fileContent(file) }]);
   if (put.outcome !== 'put') return { blob, sentBytes: 0 };
   return { blob: { ...blob, repository: keeper.repository.name, isSeen: true }, sentBytes: put.sentBytes };
-}
-
-function wheelIdentity({ name, version, wheel }: DependencyLayer['planned']['wheels'][number]) {
-  return { name, version, sha256: (wheel as LockedWheel).sha256 };
 }

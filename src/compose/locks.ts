@@ -1,7 +1,9 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { LayerwrightError } from '../errors.ts';
 import { sizeOfFile } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
 import { inParallel } from '../host/parallel.ts';
+import type { Steps } from '../host/steps.ts';
 import { readWheelFacts } from '../layers/wheel-facts.ts';
 import { fetchWheel } from '../lock/fetch-wheel.ts';
 import { type IndexCredential, indexCredentials } from '../lock/index-url.ts';
@@ -9,7 +11,7 @@ import { lockKey, lockScope } from '../lock/key.ts';
 import type { LockInput, NotLocked, PreviousLock, ResolvedLock } from '../lock/lock-input.ts';
 import { resolveLock } from '../lock/resolve.ts';
 import { keyOf } from '../plan/key.ts';
-import type { LockedWheel, WheelFacts } from '../python/lock.ts';
+import type { LockedDistribution, LockedWheel, WheelFacts } from '../python/lock.ts';
 import { sha256Digest } from '../registry/body.ts';
 import type { LockedStep } from './install-step.ts';
 import type { Keeper } from './keeper.ts';
@@ -66,7 +68,7 @@ export function lockSource(
   keeper: Keeper,
   wheels: WheelStore,
   recent: RecentBuilds,
-  onResolve: (work: () => Promise<ResolvedLock | NotLocked>) => Promise<ResolvedLock | NotLocked>,
+  steps: Steps,
 ): (input: LockInput) => Promise<LockedStep | NotLocked> {
   const locks = new Map<string, Promise<LockedStep | NotLocked>>();
   return (input) => {
@@ -74,10 +76,16 @@ export function lockSource(
     const known = locks.get(key);
     if (known) return known;
     wheels.trust(indexCredentials(input.options));
-    const found = findOrResolve(host, keeper, wheels, recent, input, key, onResolve);
+    const found = findOrResolve(host, keeper, wheels, recent, input, key, steps).catch(leftToPip);
     locks.set(key, found);
     return found;
   };
+}
+
+/** pip decides about a wheel that is not as it should be. */
+function leftToPip(error: unknown): NotLocked {
+  if (error instanceof LayerwrightError && error.code === 'WHEEL_INVALID') return { reason: error.message };
+  throw error;
 }
 
 async function findOrResolve(
@@ -87,7 +95,7 @@ async function findOrResolve(
   recent: RecentBuilds,
   input: LockInput,
   key: string,
-  onResolve: (work: () => Promise<ResolvedLock | NotLocked>) => Promise<ResolvedLock | NotLocked>,
+  steps: Steps,
 ): Promise<LockedStep | NotLocked> {
   const step = recentKey(input);
   // Asked side by side: which of them is needed is known only afterwards.
@@ -100,9 +108,11 @@ async function findOrResolve(
     lock: last.resolved.lock,
     facts: last.wheels,
   };
-  const resolved = await onResolve(() => resolveLock(host, input, previous));
+  const resolved = await steps.step(`Resolving ${count(input.requirements.length, 'requirement')}`, () =>
+    resolveLock(host, input, previous),
+  );
   if ('reason' in resolved) return resolved;
-  const facts = await factsOf(resolved, wheels, previous);
+  const facts = await factsOf(resolved, wheels, previous, steps);
   await keepLock(keeper, key, { scope: lockScope(input), resolved }, facts);
   return { key, resolved, kept: false, wheels: facts };
 }
@@ -117,20 +127,22 @@ async function factsOf(
   { lock, changes }: ResolvedLock,
   wheels: WheelStore,
   previous: PreviousLock | undefined,
+  steps: Steps,
 ): Promise<ReadonlyMap<string, WheelFacts>> {
   const kept = new Set(changes.filter(({ action }) => action === 'keep').map(({ name }) => name));
   const wanted = lock.distributions.filter(({ name, wheel }) => wheel !== undefined && !kept.has(name));
-  const facts = await inParallel(wanted, DOWNLOADS, async ({ name, version, wheel }) => {
-    const { filename, sha256 } = wheel as LockedWheel;
-    const known = previous?.facts.get(sha256);
-    if (known !== undefined) return known;
-    return await readWheelFacts(await wheels.fetch(wheel as LockedWheel), {
-      name,
-      version,
-      filename,
-      sha256,
+  const isKnown = ({ wheel }: LockedDistribution) => previous?.facts.has((wheel as LockedWheel).sha256);
+  const missing = wanted.filter((one) => !isKnown(one));
+  const read = () =>
+    inParallel(missing, DOWNLOADS, async ({ name, version, wheel }) => {
+      const { filename, sha256 } = wheel as LockedWheel;
+      const file = await wheels.fetch(wheel as LockedWheel);
+      return await readWheelFacts(file, { name, version, filename, sha256 });
     });
-  });
+  const title = `Fetching ${count(missing.length, 'wheel')}`;
+  const fetched = missing.length === 0 ? [] : await steps.step(title, read);
+  const known = wanted.filter(isKnown).map(({ wheel }) => previous?.facts.get((wheel as LockedWheel).sha256));
+  const facts = [...fetched, ...known.filter((one) => one !== undefined)];
   return new Map(facts.map((one) => [one.sha256, one]));
 }
 
@@ -157,4 +169,8 @@ async function keepLock(
   const bytes = zstdCompressSync(Buffer.from(JSON.stringify([...wheels.values()])));
   const descriptor = { mediaType: WHEELS_TYPE, digest: sha256Digest(bytes), size: bytes.length };
   await keeper.keep('lock', key, kept, [{ descriptor, content: bytes }]);
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

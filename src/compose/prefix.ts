@@ -66,7 +66,7 @@ export async function prefixKey(
   world: InputWorld,
   { node, at }: PrefixPoint,
 ): Promise<string | undefined> {
-  const { options, platform, compression, graph } = request;
+  const { options, platform, compression, graph, runFlags } = request;
   try {
     const inputs = await stageInputs(request, world, node, at + 1);
     if (inputs.volatile) return undefined;
@@ -76,6 +76,7 @@ export async function prefixKey(
       arguments: Object.fromEntries(options.buildArguments),
       target: options.target,
       platform: { ...platform },
+      flags: runFlags,
       compression,
     });
   } catch (error) {

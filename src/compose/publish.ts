@@ -1,9 +1,11 @@
 import { fileContent } from '../cache/file-content.ts';
 import type { CacheRepository } from '../cache/repository.ts';
+import { EXIT, LayerwrightError } from '../errors.ts';
 import { inParallel } from '../host/parallel.ts';
 import { type Descriptor, type History, type ImageConfig, type ImageManifest, MEDIA } from '../image/oci.ts';
 import { sha256Digest } from '../registry/body.ts';
 import { blobUnknownError } from '../registry/manifests.ts';
+import type { UnusableBlobs } from './layer-source.ts';
 import type { ImageState, KnownBlob } from './state.ts';
 
 /** An image that only has to be put into repositories. */
@@ -98,13 +100,16 @@ export interface BlobOrigin {
  * Puts an image into a repository under some tags: what it lacks is mounted from a repository of the same registry, sent from
  * this machine, or copied from elsewhere.
  *
- * @throws LayerwrightError `MANIFEST_BLOB_UNKNOWN` (75) if a layer that was there is not there any more, and those of the registry
+ * @param distrusted digests of blobs that the repository is not believed to have: they are put again
+ * @throws LayerwrightError `MANIFEST_BLOB_UNKNOWN` (75) if a layer that was there is not there any more, `BLOB_CORRUPT` (1) if
+ *   something else is there under its digest ({@link unusableIn} tells which), and those of the registry
  */
 export async function publishImage(
   target: CacheRepository,
   references: readonly string[],
   image: ComposedImage,
   origin: BlobOrigin,
+  distrusted: ReadonlySet<string> = new Set(),
 ): Promise<Published> {
   const config = {
     digest: image.manifest.config.digest,
@@ -114,30 +119,87 @@ export async function publishImage(
   const distinct = [...new Map(image.blobs.map((blob) => [blob.descriptor.digest, blob])).values()];
   const sent = await inParallel([config, ...distinct], AT_ONCE, async (one) => {
     if ('content' in one) return (await target.putBlob(one)) === 'sent' ? one.size : 0;
-    return await ensureBlob(target, one, origin);
+    return await ensureBlob(target, one, origin, distrusted);
   });
-  for (const reference of references.length > 0 ? references : [image.digest])
-    await target.putManifest(reference, image.manifestBytes, MEDIA.manifest);
+  try {
+    for (const reference of references.length > 0 ? references : [image.digest])
+      await target.putManifest(reference, image.manifestBytes, MEDIA.manifest);
+  } catch (error) {
+    if (unusableIn(error)?.lost.length !== 0) throw error;
+    throw blobUnknownError(target.name, await missingIn(target, distinct));
+  }
   return { digest: image.digest, sentBytes: sent.reduce((sum, one) => sum + one, 0) };
 }
 
+/** The registry has not said which: those that are not there, else those that it was not asked for. */
+async function missingIn(target: CacheRepository, blobs: readonly KnownBlob[]): Promise<readonly string[]> {
+  const there = await inParallel(blobs, AT_ONCE, ({ descriptor }) => target.statBlob(descriptor.digest));
+  const missing = blobs.filter((_, at) => there[at] === undefined);
+  return (missing.length > 0 ? missing : blobs.filter(({ isSeen }) => isSeen)).map(
+    ({ descriptor }) => descriptor.digest,
+  );
+}
+
+/** The blobs that an image could not be put together of, of what {@link publishImage} throws; undefined for another error. */
+export function unusableIn(error: unknown): UnusableBlobs | undefined {
+  if (!(error instanceof LayerwrightError)) return undefined;
+  const { digests } = (error.cause ?? {}) as { readonly digests?: readonly string[] };
+  if (error.code === 'MANIFEST_BLOB_UNKNOWN') return { lost: digests ?? [], damaged: [] };
+  return error.code === 'BLOB_CORRUPT' && digests !== undefined ? { lost: [], damaged: digests } : undefined;
+}
+
 /** @returns bytes that were sent */
-async function ensureBlob(target: CacheRepository, blob: KnownBlob, origin: BlobOrigin): Promise<number> {
+async function ensureBlob(
+  target: CacheRepository,
+  blob: KnownBlob,
+  origin: BlobOrigin,
+  distrusted: ReadonlySet<string>,
+): Promise<number> {
+  const { repository, file, isSeen = false } = blob;
   const { digest, size } = blob.descriptor;
-  const content = blob.file === undefined ? undefined : fileContent(blob.file);
-  if (blob.repository === target.name && blob.isSeen) return 0;
-  const there = await target.statBlob(digest);
+  const isOwn = repository === target.name;
+  if (isOwn && isSeen) return 0;
+  const there = distrusted.has(digest) ? undefined : await target.statBlob(digest);
   if (there === size) return 0;
-  if (blob.repository !== undefined && blob.repository !== target.name && there === undefined) {
-    if (await target.mountBlob(digest, blob.repository)) return 0;
+  if (repository !== undefined && !isOwn && there === undefined) {
+    const isMounted = await target.mountBlob(digest, repository);
+    if (isMounted && !isSeen) await requireWhole(target, blob);
+    if (isMounted) return 0;
   }
-  const source = content ?? (() => copied(blob, origin));
-  return (await target.putBlob({ digest, size, content: source })) === 'sent' ? size : 0;
+  if (isOwn && file === undefined) {
+    if (there === undefined) throw blobUnknownError(target.name, [digest]);
+    throw damagedError(target.name, digest);
+  }
+  const content = file === undefined ? () => copied(blob, origin) : fileContent(file);
+  const outcome = await target.putBlob({ digest, size, content });
+  // What a registry has under a digest it takes for what belongs there, and throws away what is pushed.
+  if (there !== undefined) await requireWhole(target, blob);
+  return outcome === 'sent' ? size : 0;
+}
+
+async function requireWhole(target: CacheRepository, { descriptor }: KnownBlob): Promise<void> {
+  const { digest, size } = descriptor;
+  if ((await target.statBlob(digest)) !== size) throw damagedError(target.name, digest);
 }
 
 async function* copied(blob: KnownBlob, origin: BlobOrigin): AsyncGenerator<Uint8Array> {
+  const { digest } = blob.descriptor;
+  const place = blob.repository ?? 'this machine';
   const stream = await origin.open(blob);
-  if (stream === undefined)
-    throw blobUnknownError(blob.repository ?? 'this machine', [blob.descriptor.digest]);
-  yield* stream;
+  if (stream === undefined) throw blobUnknownError(place, [digest]);
+  try {
+    yield* stream;
+  } catch (error) {
+    if (!(error instanceof LayerwrightError) || error.code !== 'BLOB_CORRUPT') throw error;
+    throw damagedError(place, digest);
+  }
+}
+
+function damagedError(place: string, digest: string): LayerwrightError {
+  return new LayerwrightError(`${place}: what is under ${digest} is damaged, and pushing does not mend it`, {
+    code: 'BLOB_CORRUPT',
+    exit: EXIT.failed,
+    hint: 'Delete the layer there, with the images that have it, or push to another repository.',
+    cause: { digests: [digest] },
+  });
 }

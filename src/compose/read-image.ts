@@ -20,13 +20,19 @@ interface KeptImage {
   readonly config: ImageConfig;
 }
 
+/** What is kept of the image that a reference named last. */
+interface KeptReference {
+  /** Key of what is kept of the image. */
+  readonly image: string;
+}
+
 /** What reading images takes. */
 export interface ImageReader {
   readonly registries: Registries;
   readonly keeper: Keeper;
   readonly alsoWanted: (path: string) => boolean;
-  /** Told when layers have to be pulled to be looked into. */
-  readonly onPull: (reference: string, bytes: number) => void;
+  /** Pulls layers to look into them; told how many bytes that are. */
+  readonly pulling: <T>(reference: string, bytes: number, work: () => Promise<T>) => Promise<T>;
 }
 
 const FACTS_TYPE = 'application/vnd.layerwright.facts.v1+zstd';
@@ -47,18 +53,32 @@ export async function digestOf({ registries }: ImageReader, text: string): Promi
  * The image of a digest, with its files. The registry is asked only for what is not kept of it.
  *
  * @param named `HOST/PATH@sha256:...`, of an image or of an index
+ * @param text as the Dockerfile has it: of the image that it named before only those layers are read that are new
  * @throws LayerwrightError `IMAGE_UNKNOWN` (1), those of the registry
  */
-export async function readBase(reader: ImageReader, named: string, platform: Platform): Promise<GivenImage> {
+export async function readBase(
+  reader: ImageReader,
+  named: string,
+  text: string,
+  platform: Platform,
+): Promise<GivenImage> {
   const reference = parseReference(named);
   const digest = reference.digest as string;
   const key = keyOf('image', { digest, platform: [platform.os, platform.architecture, platform.variant] });
   const kept = await findKept(reader, key);
   if (kept !== undefined) return given(reference, kept.image, kept.facts);
   const client = reader.registries(reference.domain);
-  const image = await platformImage(client, reference, digest, platform);
-  const facts = await pulledFacts(reader, client, reference, image, undefined);
+  const pointer = keyOf('reference', {
+    text,
+    platform: [platform.os, platform.architecture, platform.variant],
+  });
+  const [image, before] = await Promise.all([
+    platformImage(client, reference, digest, platform),
+    imageBefore(reader, pointer),
+  ]);
+  const facts = await pulledFacts(reader, client, reference, image, commonPart(before, image));
   await keepImage(reader, key, image, facts);
+  await reader.keeper.keep('recent', pointer, { image: key } satisfies KeptReference);
   return given(reference, image, facts);
 }
 
@@ -66,17 +86,19 @@ export async function readBase(reader: ImageReader, named: string, platform: Pla
  * The image of a solved segment in the cache repository.
  *
  * @param lower the image that the segment was solved from
+ * @param isNew true if it was solved just now: a repository that fails is an error then, and a miss else
  * @returns undefined if it is not there, or not all of it
  */
 export async function readSolved(
   reader: ImageReader,
   tag: string,
   lower: { readonly files: ImageFacts; readonly layers: number; readonly given: GivenImage },
+  isNew: boolean,
 ): Promise<GivenImage | undefined> {
   const { repository } = reader.keeper;
-  const reference = parseReference(repository.name);
-  const found = await repository.manifest(tag);
+  const found = await (isNew ? repository : reader.keeper).manifest(tag);
   if (found === undefined) return undefined;
+  const reference = parseReference(repository.name);
   const key = keyOf('solved-image', { digest: found.digest });
   const kept = await findKept(reader, key);
   const below = lower.given;
@@ -91,6 +113,17 @@ export async function readSolved(
   const facts = await pulledFacts(reader, client, reference, image, known);
   await keepImage(reader, key, image, facts);
   return { ...given(reference, image, facts), below };
+}
+
+async function imageBefore(reader: ImageReader, pointer: string): Promise<ImageFacts | undefined> {
+  const artifact = await reader.keeper.find('recent', pointer);
+  const { image } = (artifact?.config ?? {}) as Partial<KeptReference>;
+  return typeof image === 'string' ? (await findKept(reader, image))?.facts : undefined;
+}
+
+/** The facts before, if all of its layers are the first ones of the image. */
+function commonPart(before: ImageFacts | undefined, { config }: KeptImage): ImageFacts | undefined {
+  return before?.layers.every((diffId, at) => diffId === config.rootfs.diff_ids[at]) ? before : undefined;
 }
 
 async function findKept(
@@ -144,7 +177,6 @@ async function pulledFacts(
 ): Promise<ImageFacts> {
   const first = lower?.layers.length ?? 0;
   const bytes = manifest.layers.slice(first).reduce((sum, { size }) => sum + size, 0);
-  reader.onPull(`${formatReference({ ...reference, digest: undefined })}`, bytes);
   const source = {
     async openBlob(wanted: string) {
       const stream = await client.openBlob(reference.path, wanted);
@@ -153,7 +185,9 @@ async function pulledFacts(
       return stream;
     },
   };
-  return await readImageFacts(source, manifest, config, lower, reader.alsoWanted);
+  const name = formatReference({ ...reference, digest: undefined });
+  const read = () => readImageFacts(source, manifest, config, lower, reader.alsoWanted);
+  return await reader.pulling(name, bytes, read);
 }
 
 interface ManifestIndex {

@@ -54,7 +54,9 @@ export function recentBuilds(keeper: Keeper): RecentBuilds {
             : [],
         ),
       );
-      const isNew = Object.keys(table).some((key) => !layers.has(key));
+      const isNew = Object.entries(table).some(
+        ([key, { descriptor }]) => layers.get(key)?.descriptor.digest !== descriptor.digest,
+      );
       const changed = [...now].filter(([step, lock]) => isNew || before.get(step) !== lock);
       await Promise.all(changed.map(([step, lock]) => keeper.keep('recent', step, { lock, layers: table })));
     },

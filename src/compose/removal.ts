@@ -6,8 +6,8 @@ import { contentOf } from '../python/detect-files.ts';
 import type { InstalledDistribution, PythonFacts } from '../python/facts.ts';
 
 /**
- * The whiteouts of what pip uninstalls before it installs another version: the files of RECORD and their bytecode, and
- * directories that nothing else is left in. In a layer of their own, since no layer may remove and write the same path.
+ * The whiteouts of what pip uninstalls before it installs another version: the files of RECORD and their bytecode, and the
+ * directories of these if no other file is left in them. In a layer of their own, since no layer may remove and write the same path.
  *
  * @returns no entries if nothing is removed (pip leaves what is outside the environment alone); a reason if what pip would
  *   remove is not surely known
@@ -27,7 +27,10 @@ export function removalEntries(
       return { reason: `how to remove ${name} ${version} from the image is not known` };
     for (const path of recordedPaths(record, parentOf(metadata.slice(1)))) {
       if (path === undefined) return { reason: `the RECORD of ${name} in the image is not understood` };
-      for (const one of [path, ...bytecodeOf(index, path)]) if (index.get(one) !== undefined) paths.add(one);
+      // pip passes over what is outside a virtual environment.
+      if (python.venv !== undefined && !`/${path}`.startsWith(`${python.venv}/`)) continue;
+      for (const one of [path, ...bytecodeOf(path, python.cacheTag)])
+        if (index.get(one) !== undefined) paths.add(one);
     }
   }
   return { entries: whiteouts(index, paths) };
@@ -56,31 +59,47 @@ function recordedPaths(record: string, library: string): readonly (string | unde
     });
 }
 
-/** Bytecode of a module that is in the image, whatever interpreter made it. */
-function bytecodeOf(index: PathIndex, path: string): readonly string[] {
-  const module = /([^/]+)\.py$/.exec(path)?.[1];
-  if (module === undefined) return [];
-  const directory = `${parentOf(path)}/__pycache__`;
-  return index
-    .children(directory)
-    .filter((name) => name.startsWith(`${module}.`) && name.endsWith('.pyc'))
-    .map((name) => `${directory}/${name}`);
+/** Where pip looks for the bytecode of a module: that of other interpreters, or optimised, stays. */
+function bytecodeOf(path: string, cacheTag: string): readonly string[] {
+  const [, directory = '', module = ''] = /^(.*\/)?([^/]+)\.py$/.exec(path) ?? [];
+  if (module === '') return [];
+  return [
+    `${directory}${module}.pyc`,
+    `${directory}${module}.pyo`,
+    `${directory}__pycache__/${module}.${cacheTag}.pyc`,
+  ];
+}
+
+/**
+ * The files, or the directories that they are directly in where all files below are among them, however deep; a directory that
+ * only has such directories stays, empty as it then is.
+ */
+function compressed(index: PathIndex, files: ReadonlySet<string>): readonly string[] {
+  const gone: string[] = [];
+  const rest = new Set(files);
+  const parents = [...new Set([...files].map(parentOf))].sort((a, b) => a.length - b.length);
+  for (const directory of parents) {
+    if (gone.some((above) => directory.startsWith(`${above}/`))) continue;
+    const below = [...filesBelow(index, directory)];
+    if (!below.every((path) => rest.has(path))) continue;
+    for (const path of below) rest.delete(path);
+    gone.push(directory);
+  }
+  return [...gone, ...rest];
+}
+
+/** A link to a directory counts as a directory that nothing is in. */
+function* filesBelow(index: PathIndex, directory: string): Generator<string> {
+  for (const name of index.children(directory)) {
+    const path = `${directory}/${name}`;
+    const type = index.get(path)?.type;
+    if (type === 'directory') yield* filesBelow(index, path);
+    else if (type !== 'symlink' || index.resolve(path).entry?.type !== 'directory') yield path;
+  }
 }
 
 function whiteouts(index: PathIndex, files: ReadonlySet<string>): readonly PathEntry[] {
-  const gone = new Set(files);
-  const isGone = (path: string): boolean => {
-    if (gone.has(path)) return true;
-    const entry = index.get(path);
-    if (entry?.type !== 'directory') return false;
-    const names = index.children(path);
-    if (names.length === 0 || !names.every((name) => isGone(`${path}/${name}`))) return false;
-    gone.add(path);
-    return true;
-  };
-  for (const path of files)
-    for (let above = parentOf(path); above !== '' && isGone(above); ) above = parentOf(above);
-  const top = [...gone].filter((path) => !gone.has(parentOf(path)));
+  const top = compressed(index, files);
   const directories = [...ancestorsOf(top)].map((path) => index.get(path) as PathEntry);
   const marks = top.map((path): PathEntry => {
     const parent = parentOf(path);

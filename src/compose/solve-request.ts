@@ -37,15 +37,18 @@ export async function solveRequest(
   { from, to, command, why }: Extract<Part, { kind: 'solved' }>,
 ): Promise<SolveRequest> {
   const { scope } = state.stage;
-  const inputs = await inputsOf(request, world, node, scopesFrom(scope, node, from, to), from, to);
+  const scopes = scopesFrom(scope, node, from, to);
+  const inputs = await inputsOf(request, world, node, scopes, from, to);
   return {
     key: keyOf('solved', {
       parent: stateKey(state),
-      declared: scope.declared.map(({ name, value }) => [name, value]),
-      environment: [...scope.environment].map(([name, value]) => [name, value]),
+      before: scopeKey(scope),
+      // With the arguments that the segment itself declares.
+      after: scopeKey(scopes[to + 1] as Scope),
       instructions: inputs.texts,
       command,
       inputs: inputs.keys,
+      flags: request.runFlags,
       compression: request.compression,
     }),
     volatile: inputs.volatile,
@@ -60,11 +63,18 @@ export async function solveRequest(
   };
 }
 
-/** By index of the stage's instructions, those before `from` left out. */
+function scopeKey({ declared, environment }: Scope): KeyValue {
+  return [
+    declared.map(({ name, value }) => [name, value]),
+    [...environment].map(([name, value]) => [name, value]),
+  ];
+}
+
+/** By index of the stage's instructions, those before `from` left out, and the one after `to`. */
 function scopesFrom(first: Scope, node: StageNode, from: number, to: number): readonly Scope[] {
   const scopes: Scope[] = [];
   scopes[from] = first;
-  for (let at = from; at < to; at++)
+  for (let at = from; at <= to; at++)
     scopes[at + 1] = scopeAfter(scopes[at] as Scope, node.instructions[at] as TypedInstruction);
   return scopes;
 }

@@ -96,6 +96,7 @@ export class NotComposable extends Error {
   override readonly name = 'NotComposable';
   /** Half a sentence. */
   readonly reason: string;
+  /** 0 if it is no instruction's matter. */
   readonly line: number;
   readonly hint: string | undefined;
 

@@ -3,10 +3,12 @@ import { type BuildOptions, globalScope } from '../dockerfile/arguments.ts';
 import type { StageGraph, StageNode } from '../dockerfile/graph.ts';
 import type { Dockerfile } from '../dockerfile/parse.ts';
 import type { Platform } from '../dockerfile/platform.ts';
+import { LayerwrightError } from '../errors.ts';
 import { applyInstruction } from '../image/config-apply.ts';
 import { type StageState, startFromImage, startFromStage } from '../image/config-start.ts';
 import type { Compression } from '../layers/layer.ts';
 import { pipConfigurations } from '../python/detect-files.ts';
+import { copiedBefore } from './assumed-copies.ts';
 import { copyStep, homeOf, workdirStep } from './copy-step.ts';
 import { cutStage, type Part } from './cut.ts';
 import { type InstalledStep, type InstallWorld, installStep } from './install-step.ts';
@@ -31,6 +33,8 @@ export interface ComposeRequest {
   readonly graph: StageGraph;
   readonly options: BuildOptions;
   readonly platform: Platform;
+  /** Flags of the build that decide how RUN runs: `--network`, `host`, ... */
+  readonly runFlags: readonly string[];
   readonly compression: Compression;
   /** Seconds since 1970 of the files of the application. */
   readonly mtime: number;
@@ -160,8 +164,9 @@ export async function walk(
       return await walkPart(node, part, state);
     } catch (error) {
       const source = part.kind === 'splice' ? (await stageEnd(part.source)).state : state;
-      if (!(error instanceof NotComposable) || !(state.assumed || source.assumed)) throw error;
-      unknown.push({ kind: part.kind, line: error.line, reason: error.reason });
+      const trouble = error instanceof NotComposable ? error : missingFile(error, node, part);
+      if (trouble === undefined || !(state.assumed || source.assumed)) throw error;
+      unknown.push({ kind: part.kind, line: trouble.line, reason: trouble.reason });
       const [from, to] = rangeOf(part);
       const stage = statesOf({ ...node, instructions: node.instructions.slice(from, to + 1) }, state.stage);
       return { after: { ...state, stage: stage.at(-1) as StageState, assumed: true } };
@@ -188,9 +193,19 @@ export async function walk(
       case 'solved': {
         const solve = await solveRequest(request, world, state, node, part);
         const image = await world.solved(solve);
+        const own = node.instructions.slice(part.from, part.to + 1);
+        const copied =
+          image === undefined &&
+          (await copiedBefore(
+            request,
+            world,
+            state,
+            own,
+            statesOf({ ...node, instructions: own }, state.stage),
+          ));
         if (image === undefined) pending.push(solve);
         return {
-          after: afterSolve(state, node, part, solve, image),
+          after: { ...afterSolve(state, node, part, solve, image), ...copied },
           solve: { request: solve, isThere: image !== undefined },
         };
       }
@@ -206,6 +221,12 @@ export async function walk(
 /** After the last costly instruction all that is left is composed. */
 function plainAfter({ instructions }: StageNode, at: number): readonly Part[] {
   return instructions.slice(at + 1).map((_, index) => ({ kind: 'plain', at: at + 1 + index }));
+}
+
+/** A requirements file that is not there yet may be written by what is to be solved below. */
+function missingFile(error: unknown, { instructions }: StageNode, part: Part): NotComposable | undefined {
+  if (!(error instanceof LayerwrightError) || error.code !== 'REQUIREMENT_FILE_MISSING') return undefined;
+  return new NotComposable(instructions[rangeOf(part)[0]]?.line ?? 0, error.message);
 }
 
 function nodeAt(graph: StageGraph, index: number): StageNode {

@@ -48,7 +48,8 @@ export function openWorld({ host, reader, lock, directory, dockerfile, reuses }:
     digest,
     base(reference: string, platform: Platform) {
       const key = `${reference} ${platform.os}/${platform.architecture}/${platform.variant ?? ''}`;
-      const known = bases.get(key) ?? digest(reference).then((named) => readBase(reader, named, platform));
+      const known =
+        bases.get(key) ?? digest(reference).then((named) => readBase(reader, named, reference, platform));
       bases.set(key, known);
       return known;
     },
@@ -62,7 +63,8 @@ export function openWorld({ host, reader, lock, directory, dockerfile, reuses }:
       const isKnown = reuses && !request.volatile && !lost.has(request.key);
       if (!isKnown && !now.has(request.key)) return undefined;
       const { files, layers, given } = request.parent;
-      const image = await readSolved(reader, solvedTag(request), { files, layers: layers.length, given });
+      const lower = { files, layers: layers.length, given };
+      const image = await readSolved(reader, solvedTag(request), lower, now.has(request.key));
       if (image !== undefined) solved.set(request.key, image);
       return image;
     },

@@ -1,5 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { closest, distance } from 'fastest-levenshtein';
 import { EXIT, LayerwrightError } from '../errors.ts';
 import type { PathEntry } from '../image/path-entry.ts';
 import { mayBeArchive } from './archive.ts';
@@ -18,9 +19,9 @@ import { compilePatterns } from './patterns.ts';
 import { findSource, readSource, type Source } from './sources.ts';
 import { type Owner, type PathLookup, type Placed, type Tree, treeOver, Unsure } from './tree.ts';
 
-/** A `COPY` or `ADD` of the build context, its variables and quotes replaced. */
+/** A `COPY` or `ADD` of the build context, its variables and quotes replaced; or what a `RUN` mounts of it. */
 export interface CopyRequest {
-  readonly keyword: 'COPY' | 'ADD';
+  readonly keyword: 'COPY' | 'ADD' | 'RUN';
   /** As in messages: `Dockerfile:12`. */
   readonly place: string;
   readonly sources: readonly string[];
@@ -151,9 +152,20 @@ async function missing(request: CopyRequest, context: Context, source: Source): 
       hint:
         excluded && context.ignoreFile !== undefined
           ? `It is there, but ${context.ignoreFile} leaves it out: add "!${source.path}" at its end.`
-          : `Sources are paths below ${context.directory}.`,
+          : nearHint(context, source.path),
     },
   );
+}
+
+function nearHint({ directory, children }: Context, path: string): string {
+  const slash = path.lastIndexOf('/');
+  const names = children.get(path.slice(0, Math.max(0, slash))) ?? [];
+  const near = names.length === 0 ? undefined : closest(path.slice(slash + 1), [...names]);
+  // A name that has little in common with it helps nobody.
+  const isNear = near !== undefined && distance(near, path.slice(slash + 1)) <= near.length / 3;
+  return isNear
+    ? `Did you mean ${path.slice(0, slash + 1)}${near}?`
+    : `Sources are paths below ${directory}.`;
 }
 
 async function withContent(

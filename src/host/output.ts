@@ -10,6 +10,8 @@ export interface Output {
   readonly live: boolean;
   /** True if talk may carry colour (NO_COLOR, FORCE_COLOR, terminal, CI honoured). */
   readonly colour: boolean;
+  /** The same for data, which may go elsewhere. */
+  readonly dataColour: boolean;
   /** Width of the terminal in columns; 100 where there is none. */
   readonly columns: () => number;
 }
@@ -32,6 +34,7 @@ export function processOutput(env: NodeJS.ProcessEnv = process.env): Output {
     talkStream: process.stderr,
     live: isTerminal && !inCi,
     colour: !refused && (forced || isTerminal),
+    dataColour: !refused && (forced || (process.stdout.isTTY === true && env.TERM !== 'dumb')),
     columns: () => process.stderr.columns || 100,
   };
 }

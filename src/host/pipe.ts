@@ -14,6 +14,8 @@ export interface PipedProgram {
   readonly ended: Promise<{ readonly exitCode: number; readonly stderr: string }>;
   /** Ends it at once. */
   readonly kill: () => void;
+  /** Whether it keeps this process (or thread) from ending: at the beginning it does. */
+  readonly hold: (holds: boolean) => void;
 }
 
 const STDERR_KEPT = 4000;
@@ -54,5 +56,12 @@ export function startPiped(
   });
   // Whoever started it awaits this at the end; until then nobody listens.
   ended.catch(() => {});
-  return { stdin: child.stdin, stdout: child.stdout, ended, kill };
+  const hold = (holds: boolean) => {
+    const parts = [child, child.stdin, child.stdout, child.stderr] as unknown as {
+      ref(): void;
+      unref(): void;
+    }[];
+    for (const part of parts) holds ? part.ref() : part.unref();
+  };
+  return { stdin: child.stdin, stdout: child.stdout, ended, kill, hold };
 }

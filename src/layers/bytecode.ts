@@ -1,6 +1,6 @@
-import { EXIT, LayerwrightError } from '../errors.ts';
+import { EXIT, interruptedError, LayerwrightError } from '../errors.ts';
 import { type PipedProgram, startPiped } from '../host/pipe.ts';
-import { COMPILE_SCRIPT, NO_CODE } from './bytecode-script.ts';
+import { COMPILE_SCRIPT, DONE, NO_CODE } from './bytecode-script.ts';
 
 /** The whole environment of a Python that compiles: nothing of ours, and nothing that differs between machines. */
 export const COMPILER_ENVIRONMENT: Readonly<Record<string, string>> = {
@@ -17,9 +17,13 @@ export interface PythonSource {
   readonly source: Uint8Array;
 }
 
+/** A Python that waits for distributions, by its path; one of this thread's own. */
+const waiting = new Map<string, PipedProgram>();
+
 /**
- * Compiles sources in one fresh process, in their order, and hands over the marshalled code of each, undefined for one that
- * Python does not accept. Nothing of the sources is executed.
+ * Compiles the sources of one distribution in a fresh process, in their order, and hands over the marshalled code of each,
+ * undefined for one that Python does not accept. Nothing of the sources is executed. The Python that this process is forked
+ * from stays for the next distribution, and ends with the thread.
  *
  * @param compiler the Python program, absolute
  * @param take called for each source, in order
@@ -31,10 +35,12 @@ export async function compileSources(
   take: (code: Buffer | undefined) => Promise<void>,
   signal?: AbortSignal,
 ): Promise<void> {
-  const program = startPiped(compileCommand(compiler), {
-    ...{ cwd: '/', env: COMPILER_ENVIRONMENT },
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const program = waiting.get(compiler) ?? start(compiler);
+  // Two distributions at a time need two of them.
+  waiting.delete(compiler);
+  program.hold(true);
+  const stop = () => program.kill();
+  signal?.addEventListener('abort', stop, { once: true });
   let sent = 0;
   let received = 0;
   const fed = feed(program, sources, () => {
@@ -42,21 +48,33 @@ export async function compileSources(
   });
   fed.catch(program.kill);
   try {
-    for await (const code of codesOf(program)) {
+    let status: number | undefined;
+    for await (const answer of answersOf(program)) {
+      if ('status' in answer) {
+        status = answer.status;
+        break;
+      }
       received++;
-      await take(code);
+      await take(answer.code);
     }
     await fed;
+    if (status !== 0 || sent !== received) throw await failed(compiler, program);
   } catch (error) {
     program.kill();
     // What went wrong with the sources is the cause, if anything did.
     await fed.catch((cause) => {
       throw cause;
     });
-    throw error;
+    throw signal?.aborted ? interruptedError() : error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
   }
-  const { exitCode, stderr } = await program.ended;
-  if (exitCode !== 0 || sent !== received) throw failed(compiler, exitCode, stderr);
+  program.hold(false);
+  waiting.set(compiler, program);
+}
+
+function start(compiler: string): PipedProgram {
+  return startPiped(compileCommand(compiler), { cwd: '/', env: COMPILER_ENVIRONMENT });
 }
 
 function compileCommand(compiler: string): readonly string[] {
@@ -73,6 +91,7 @@ async function feed(
     () => true,
     () => true,
   );
+  stdin.write(BEGIN);
   for await (const { filename, source } of sources) {
     const name = Buffer.from(filename);
     const head = Buffer.alloc(8);
@@ -86,15 +105,20 @@ async function feed(
       if (await Promise.race([drained, over])) return;
     }
   }
-  stdin.end();
+  stdin.write(END);
 }
 
-/** The frames of the program's output; an incomplete one at the end is left out. */
-async function* codesOf({ stdout }: PipedProgram): AsyncGenerator<Buffer | undefined> {
+const BEGIN = Buffer.from([1]);
+const END = Buffer.alloc(8, 0xff);
+
+type Answer = { readonly code: Buffer | undefined } | { readonly status: number };
+
+/** The frames of the program's output. It is left open at the end of a distribution: nothing more comes before the next. */
+async function* answersOf({ stdout }: PipedProgram): AsyncGenerator<Answer> {
   let pending: Buffer[] = [];
   let length = 0;
   let wanted = 4;
-  for await (const chunk of stdout as AsyncIterable<Buffer>) {
+  for await (const chunk of stdout.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     pending.push(chunk);
     length += chunk.length;
     if (length < wanted) continue;
@@ -103,14 +127,10 @@ async function* codesOf({ stdout }: PipedProgram): AsyncGenerator<Buffer | undef
       wanted = 4;
       if (buffer.length < wanted) break;
       const size = buffer.readUInt32LE(0);
-      if (size === NO_CODE) {
-        yield undefined;
-        buffer = buffer.subarray(4);
-        continue;
-      }
-      wanted = 4 + size;
+      wanted = size === NO_CODE ? 4 : size === DONE ? 5 : 4 + size;
       if (buffer.length < wanted) break;
-      yield buffer.subarray(4, wanted);
+      if (size === DONE) yield { status: buffer[4] as number };
+      else yield { code: size === NO_CODE ? undefined : buffer.subarray(4, wanted) };
       buffer = buffer.subarray(wanted);
     }
     pending = buffer.length === 0 ? [] : [buffer];
@@ -118,7 +138,9 @@ async function* codesOf({ stdout }: PipedProgram): AsyncGenerator<Buffer | undef
   }
 }
 
-function failed(compiler: string, exitCode: number, stderr: string): LayerwrightError {
+async function failed(compiler: string, program: PipedProgram): Promise<LayerwrightError> {
+  program.kill();
+  const { exitCode, stderr } = await program.ended;
   return new LayerwrightError(
     `${compiler} ended with exit code ${exitCode} while it compiled Python sources`,
     {

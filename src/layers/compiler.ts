@@ -8,6 +8,14 @@ const QUESTION =
   'import sys, importlib.util as u; print(sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], ' +
   'int.from_bytes(u.MAGIC_NUMBER[:2], "little"), sys.abiflags or "-")';
 
+/** A Python that compiles. */
+export interface Compiler {
+  /** Absolute. */
+  readonly program: string;
+  /** `3.11.9`: another patch version may compile a source to other bytecode. */
+  readonly version: string;
+}
+
 /**
  * A Python on this machine that makes the bytecode of the same minor version: one of the same patch version if there is one,
  * else the first found on PATH, among pyenv's versions and in the CI's tool cache. Only what answers that it is a plain CPython
@@ -16,22 +24,21 @@ const QUESTION =
  *
  * @param version of the image's Python, `3.11.2`
  * @param context the directory of the build's context; default: the working directory
- * @returns an absolute path
  */
 export async function compilerFor(
   host: Host,
   version: string,
   context: string = host.cwd,
-): Promise<string | undefined> {
+): Promise<Compiler | undefined> {
   const [major, minor] = version.split('.');
   const short = `${major}.${minor}`;
   const magic = BYTECODE_MAGIC[short];
   if (magic === undefined) return undefined;
-  let first: string | undefined;
-  for (const path of await candidates(host, short, context)) {
-    const found = await askedVersion(host, path, magic);
-    if (found === version) return path;
-    if (found?.startsWith(`${short}.`)) first ??= path;
+  let first: Compiler | undefined;
+  for (const program of await candidates(host, short, context)) {
+    const found = await askedVersion(host, program, magic);
+    if (found === version) return { program, version };
+    if (found?.startsWith(`${short}.`)) first ??= { program, version: found };
   }
   return first;
 }

@@ -35,7 +35,7 @@ const WORKER = new URL(
 );
 
 /** A small young generation is collected often, and with it the buffers that only its small handles keep: half the memory. */
-const YOUNG_MB = 6;
+const YOUNG_MB = 4;
 
 /** A pool of threads, which start when there is something to do and do not keep the process alive when there is not. */
 export function layerPool({ size, directory, signal }: LayerPoolOptions): LayerPool {

@@ -16,6 +16,8 @@ export interface Group {
   readonly id: string;
   /** Normalised names, sorted. */
   readonly names: readonly string[];
+  /** True if some of them write the same path, so that the order of their installation matters. */
+  readonly overlaps: boolean;
 }
 
 /** How many layers a set of dependencies may become. */
@@ -50,15 +52,18 @@ export function groupDistributions(
     byHome.set(home, [...(byHome.get(home) ?? []), name]);
   }
   const homeOf = new Map([...byHome].flatMap(([home, names]) => names.map((name) => [name, home] as const)));
+  const colliding = collisions(members);
   const joined = joinSets(
     [...byHome.keys()],
-    collisions(members).map((names) => names.map((name) => homeOf.get(name) as string)),
+    colliding.map((names) => names.map((name) => homeOf.get(name) as string)),
   );
+  const overlapping = new Set(colliding.flat());
   return joined
-    .map((homes) => ({
-      id: [...homes].sort().join('+'),
-      names: homes.flatMap((home) => byHome.get(home) ?? []).sort(),
-    }))
+    .map((homes) => {
+      const names = homes.flatMap((home) => byHome.get(home) ?? []).sort();
+      const overlaps = names.some((name) => overlapping.has(name));
+      return { id: [...homes].sort().join('+'), names, overlaps };
+    })
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 

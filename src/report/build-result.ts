@@ -19,6 +19,8 @@ export interface BuildResult {
   readonly segments: readonly SegmentResult[];
   /** The image's layers; null if BuildKit made them all. */
   readonly layers: LayersResult | null;
+  /** What changed since the last build of the branch, for people; empty if that is not known. */
+  readonly changes: readonly string[];
   readonly stages: readonly StageResult[];
   /** Instructions that make layers; `FROM` is not counted. */
   readonly steps: { readonly cached: number; readonly executed: number; readonly total: number };
@@ -192,6 +194,7 @@ export function buildResult(parts: BuildResultParts): BuildResult {
       reasons: [{ place: null, instruction: null, reason, hint: null }],
     })),
     layers: null,
+    changes: [],
     stages: stageResults(state),
     steps: totals.steps,
     bytes: {

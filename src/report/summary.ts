@@ -28,6 +28,7 @@ export function summary(result: BuildResult, style: SummaryStyle): string {
   const rows: readonly (readonly [string, readonly string[]])[] = [
     ['image', imageLines(result)],
     ['layers', layersLines(result)],
+    ['changed', changeLines(result)],
     ['solved', solvedLines(result)],
     ['steps', result.steps.total === 0 ? [] : [stepsLine(result)]],
     ['bytes', [bytesLine(result)]],
@@ -76,6 +77,14 @@ function layersLines({ layers }: BuildResult): readonly string[] {
   ];
   const named = made.length <= 5 ? made.map((one) => `made: ${one.title}, ${formatBytes(one.bytes)}`) : [];
   return [words.join(', '), ...named];
+}
+
+/** As many changes as are read at a glance. */
+const CHANGES = 5;
+
+function changeLines({ changes }: BuildResult): readonly string[] {
+  const more = changes.length - CHANGES;
+  return more > 0 ? [...changes.slice(0, CHANGES - 1), `${more + 1} more: layerwright explain`] : changes;
 }
 
 /** What BuildKit solved, and why. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type CacheCommandResult, type CacheOptions, cacheRestore, cacheSave } from '../commands/cache.ts';
+import { rebuilder } from '../commands/cache-verify/rebuild.ts';
 import { cacheVerify } from '../commands/cache-verify.ts';
 import { usageError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -36,6 +37,7 @@ const defineCacheVerify: DefineVerb = (cache, host) => {
   verb(cache, 'verify', 'whether all that a cache repository keeps is there and sound')
     .argument('[repository]', 'HOST/PATH (default: LAYERWRIGHT_CACHE_REPO, configuration)')
     .option('--deep', 'read every blob and compare its digests')
+    .option('--rebuild', 'make every dependency layer anew, from its wheels, and compare')
     .addOption(repeatable('--ca <file>', 'certificate authority to trust, in PEM'))
     .addOption(repeatable('--plain-http <host>', 'registry that is spoken to in plain HTTP'))
     .action(async (named: string | undefined, flags: CommonOptions, command) => {
@@ -48,7 +50,8 @@ const defineCacheVerify: DefineVerb = (cache, host) => {
           'Give it as HOST/PATH, or set LAYERWRIGHT_CACHE_REPO.',
         );
       const deep = options.deep === true;
-      const result = await cacheVerify(machine, { repository, deep, rebuild: undefined });
+      await using layers = options.rebuild === true ? await rebuilder(machine) : undefined;
+      const result = await cacheVerify(machine, { repository, deep, rebuild: layers?.rebuild });
       print(host, flags, result);
       process.exitCode = result.exit;
     });

@@ -7,7 +7,15 @@ import { type CommonOptions, configured, type DefineVerb, print, verb } from './
 /** What of `build` decides the files and settings of an image, and how it is built. */
 const OF_BUILD = new Set([
   ...['--file', '--target', '--platform', '--build-arg', '--build-context', '--secret', '--ssh', '--label'],
-  ...['--pull', '--builder', '--ca', '--plain-http', '--source-labels', '--source-date-epoch'],
+  ...[
+    '--pull',
+    '--builder',
+    '--ca',
+    '--plain-http',
+    '--source-labels',
+    '--source-date-epoch',
+    '--cache-repo',
+  ],
   ...['--add-host', '--allow', '--cgroup-parent', '--network', '--shm-size', '--ulimit'],
 ]);
 
@@ -17,7 +25,10 @@ export const defineVerify: DefineVerb = (parent, host) => {
     .argument('<image>', 'the image, in its registry')
     .argument('[context]', 'directory or URL with what is built', '.')
     .option('--against <image>', 'compare with this image, and build nothing')
-    .option('--constraints <file>', 'versions that pip and uv are held to in the plain build, NAME==VERSION')
+    .option(
+      '--constraints <file>',
+      'versions that pip and uv are held to in the plain build, NAME==VERSION (default: the locks of the composed build)',
+    )
     .option('--run-noise', 'let logs, lists and mount points differ, as after any RUN');
   for (const option of addBuildOptions(new Command()).options)
     if (OF_BUILD.has(option.long ?? '')) command.addOption(option);

@@ -35,13 +35,17 @@ async function manifestOf(reference: string, headers: Record<string, string> = {
   };
 }
 
-test('pushes under every tag, keeps the layer cache, and writes the files for the deploy', async () => {
+for (const way of ['auto', 'solved'])
+  test(`pushes under every tag, keeps the layer cache, and writes the files for the deploy (${way})`, () =>
+    deployed(way));
+
+async function deployed(way: string): Promise<void> {
   await using project = await projectOf(SERVICE);
   await git(project.path, 'init', '--quiet', '--initial-branch=feature/x');
   await git(project.path, 'add', '--all');
   await git(project.path, 'commit', '--quiet', '--message', 'first');
   const sha = await git(project.path, 'rev-parse', 'HEAD');
-  const repository = `${registry}/${own}/service`;
+  const repository = `${registry}/${own}/${way}/service`;
   const env = {
     CODEBUILD_RESOLVED_SOURCE_VERSION: undefined,
     GITHUB_SHA: undefined,
@@ -57,7 +61,7 @@ test('pushes under every tag, keeps the layer cache, and writes the files for th
   ];
   const result = await built(
     [
-      '--push',
+      ...['--push', '--way', way],
       '-t',
       `${repository}:{sha}`,
       '-t',
@@ -103,17 +107,18 @@ test('pushes under every tag, keeps the layer cache, and writes the files for th
   assert.equal(metadata['image.name'], references.join(','));
   assert.deepEqual(metadata.layerwright, result);
   assert.match(await read('iid'), /^sha256:[0-9a-f]{64}$/);
-});
+  assert.equal(result.way, way === 'auto' ? 'composed' : 'solved');
+}
 
-test('a builder that has never seen the project finds everything in the registry', async () => {
+test('a builder that has never seen the project finds everything in the layer cache', async () => {
   await using project = await projectOf({ ...SERVICE, 'requirement.txt': `# ${randomUUID()}\n` });
   await using other = await otherHost();
-  const args = ['--push', '-t', `${registry}/${own}/two-builders:1`, project.path];
+  const args = ['--push', '--way', 'solved', '-t', `${registry}/${own}/two-builders:1`, project.path];
   const first = await built(args);
   assert.ok(first.steps.executed >= 2, 'what nobody has seen is executed');
 
   const second = await built(args, { env: other.env });
-  assert.notEqual(second.builder.name, first.builder.name);
+  assert.notEqual(second.builder?.name, first.builder?.name);
   assert.equal(second.cache.from[0]?.outcome, 'hit');
   assert.deepEqual(second.steps, { cached: first.steps.total, executed: 0, total: first.steps.total });
   assert.equal(second.image?.digest, first.image?.digest);
@@ -123,6 +128,29 @@ test('a builder that has never seen the project finds everything in the registry
   assert.equal(third.steps.executed, 1, 'only the COPY of the changed file');
   assert.notEqual(third.image?.digest, first.image?.digest);
   assert.equal((await other.status()).running, false, 'the builder that was made for a build ends with it');
+});
+
+test('what had to run is not run again on a machine that has never seen it, and needs no builder', async () => {
+  await using project = await projectOf({ ...SERVICE, 'requirement.txt': `# ${randomUUID()}\n` });
+  await using other = await otherHost();
+  const time = ['--source-date-epoch', '1700000000'];
+  const args = ['--push', ...time, '-t', `${registry}/${own}/two-machines:1`, project.path];
+  const first = await built(args);
+  assert.deepEqual(
+    first.segments.flatMap(({ outcome, reasons }) => (reasons.length > 0 ? [outcome] : [])),
+    ['solved'],
+  );
+  // A machine without any way to a builder.
+  const nothing = { ...other.env, BUILDX_BUILDER: 'nobody' };
+  const second = await built(args, { env: nothing });
+  assert.deepEqual([second.builder, second.steps.total, second.layers?.made.length], [null, 0, 2]);
+  assert.equal(second.image?.digest, first.image?.digest);
+  await project.write({ 'app.py': 'print("changed")\n' });
+  const third = await built(args, { env: nothing });
+  assert.notEqual(third.image?.digest, first.image?.digest);
+  await project.write({ 'requirement.txt': `# ${randomUUID()}\n` });
+  const fourth = await layerwright(['build', ...args], { env: nothing });
+  assert.match(fourth.stderr, /\[NO_BUILDER\]/, 'now something has to run');
 });
 
 test('pushes to a registry with login', async () => {
@@ -262,6 +290,7 @@ test('a cache that cannot be read or written does not fail the build, and is tol
     ],
   );
   assert.equal(result.cache.to[0]?.outcome, 'failed');
+  assert.match(`${result.way}: ${result.reason}`, /^solved: the cache repository cannot be used: .* refused/);
   assert.equal(result.warnings.length, 3, JSON.stringify(result.warnings));
   await manifestOf(`${registry}/${own}/broken-service:1`);
 });

@@ -140,6 +140,12 @@ test('layers are made anew: what comes out otherwise is found, what cannot be ma
   );
   assert.match(text, /, 1 layer made anew, in /);
   assert.match(text, /\nNot made anew:\n {2}lw-b: its wheels are not on the index any more\n/);
+  const wrong = await check(kept.registry, { rebuild: async () => ({ wrong: 'it has another key' }) });
+  assert.deepEqual(
+    [...new Set(wrong.record.problems.map(({ kind, detail }) => `${kind}: ${detail}`))],
+    ['rebuilt: it has another key'],
+  );
+  assert.equal(wrong.record.rebuilt, 0);
   const same = { rebuild: async () => ({ kept: 'sha256:1', made: 'sha256:1' }) };
   assert.deepEqual(await problems(kept.registry, same), []);
 });

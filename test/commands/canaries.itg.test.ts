@@ -120,6 +120,43 @@ test('no credential gets into layers, config, history, caches, metadata or logs'
   assert.deepEqual(await leaksBelow(join(project.path, 'out')), [], 'metadata and directories');
 });
 
+test('no credential gets into what a composed build keeps and makes, though its requirements have one', async () => {
+  const withLogin = testbedVariable('LW_REGISTRY_AUTH');
+  const index = new URL(testbedVariable('LW_PACKAGE_INDEX'));
+  const login = `http://me:${CANARIES['index login']}@${index.host}${index.pathname}`;
+  await using project = await projectOf({
+    Dockerfile: [
+      'FROM python:3.11-slim',
+      'ARG TOKEN',
+      // Of the requirements nothing gets into the image.
+      'RUN --mount=type=bind,source=requirements.txt,target=/requirements.txt \\',
+      `    pip install --no-cache-dir --trusted-host ${index.hostname} -r /requirements.txt`,
+      'COPY app.py /',
+    ].join('\n'),
+    'requirements.txt': `--index-url ${login}\nsix==1.16.0\n`,
+    'app.py': 'import six\n',
+    '.dockerignore': 'docker\nout\nnetrc\n',
+    'docker/config.json': JSON.stringify({ auths: { [withLogin]: { auth: CANARIES['registry login'] } } }),
+  });
+  const env = {
+    DOCKER_CONFIG: join(project.path, 'docker'),
+    SOMETHING: CANARIES['unrelated variable'],
+  };
+  const image = `${withLogin}/run-${id}/composed:1`;
+  const run = (...args: string[]) => layerwright(args, { cwd: project.path, env });
+  const build = ['build', '--push', '--json', '--way', 'composed', '-t', image];
+  const result = await run(...build, '--metadata-file', 'out/metadata.json', '.');
+  assert.equal(result.exitCode, 0, result.stderr);
+  const checked = await run('cache', 'verify', '--json', image.replace(/:1$/, ''));
+  assert.ok((JSON.parse(checked.stdout) as { artifacts: number }).artifacts >= 3, 'a layer, a lock, facts');
+  const rebuilt = await run('cache', 'verify', '--rebuild', '--json', image.replace(/:1$/, ''));
+  for (const [name, { stdout, stderr }] of Object.entries({ result, checked, rebuilt }))
+    assert.deepEqual(leaksIn(Buffer.from(stdout + stderr)), [], `what ${name} prints: ${stdout}${stderr}`);
+  const testbed = testbedVariable('LW_TESTBED_DIR');
+  assert.deepEqual(await leaksBelow(join(testbed, 'registry-auth', 'data')), []);
+  assert.deepEqual(await leaksBelow(join(project.path, 'out')), []);
+});
+
 test('the search finds what is there', () => {
   const secret = CANARIES['build secret'] ?? '';
   assert.deepEqual(leaksIn(Buffer.from(`x ${secret} y`)), ['build secret']);

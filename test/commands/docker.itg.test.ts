@@ -38,35 +38,44 @@ test('--load: the engine lists the image and runs it', async () => {
   // The engine of the testbed has no network of its own for containers.
   const network = ['--network', 'host', '--allow', 'network.host'];
   const result = await built(['--load', '-t', 'hello:1', ...network, project.path], { env });
-  assert.equal(result.builder.driver, 'docker', 'the builder of the engine itself is enough');
+  assert.equal(result.builder?.driver, 'docker', 'the builder of the engine itself is enough');
   assert.match(await docker('images', '--format', '{{.Repository}}:{{.Tag}}'), /^hello:1$/m);
   assert.match(await docker('run', '--rm', '--network=host', 'hello:1'), /^built 42$/m);
 });
 
-test('--push: a builder of its own beside the engine, found empty-handed again by its cache; the engine pulls and runs', async () => {
+for (const way of ['auto', 'solved'])
+  test(`--push: a builder of its own beside the engine, and none if nothing is new; the engine pulls and runs (${way})`, () =>
+    pushed(way));
+
+async function pushed(way: string): Promise<void> {
   await using project = await service(`${registry}/library/python:3.11-slim`);
-  const build = () => built(['--push', '-t', image, project.path], { env });
+  const reference = image.replace(/:1$/, `-${way}:1`);
+  // A composed image has the commit's time, and without a commit that of the build.
+  const time = ['--source-date-epoch', '1700000000'];
+  const build = () => built(['--push', '--way', way, ...time, '-t', reference, project.path], { env });
   const first = await build();
-  assert.deepEqual([first.builder.driver, first.steps.cached], ['docker-container', 0]);
+  assert.deepEqual([first.builder?.driver, first.steps.cached], ['docker-container', 0]);
   try {
-    assert.match(await docker('pull', image), /Downloaded newer image/);
+    assert.match(await docker('pull', reference), /Downloaded newer image/);
     assert.match(
       await docker('images', '--format', '{{.Repository}}:{{.Tag}}'),
-      new RegExp(`^${image}$`, 'm'),
+      new RegExp(`^${reference}$`, 'm'),
     );
-    assert.match(await docker('run', '--rm', '--network=host', image), /^built 42$/m);
+    assert.match(await docker('run', '--rm', '--network=host', reference), /^built 42$/m);
     assert.match(
-      await docker('inspect', '--format', '{{json .RepoDigests}}', image),
+      await docker('inspect', '--format', '{{json .RepoDigests}}', reference),
       new RegExp(first.image?.digest ?? '-'),
     );
   } finally {
-    await docker('buildx', 'rm', first.builder.name);
+    await docker('buildx', 'rm', first.builder?.name ?? '');
   }
   const second = await build();
-  try {
-    assert.deepEqual([second.cache.from[0]?.outcome, second.steps.executed], ['hit', 0]);
-    assert.equal(second.image?.digest, first.image?.digest);
-  } finally {
-    await docker('buildx', 'rm', second.builder.name);
+  assert.equal(second.image?.digest, first.image?.digest);
+  assert.equal(second.steps.executed, 0);
+  if (second.builder === null) {
+    assert.deepEqual([way, second.segments[0]?.outcome], ['auto', 'reused']);
+    return;
   }
-});
+  assert.deepEqual([way, second.cache.from[0]?.outcome], ['solved', 'hit']);
+  await docker('buildx', 'rm', second.builder.name);
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import type { VerifyRecord } from '../../src/commands/verify.ts';
+import { packageIndex } from '../support/package-index.ts';
 import { built, layerwright, projectOf, testbedVariable } from './launch.ts';
 
 const registry = testbedVariable('LW_REGISTRY');
@@ -59,6 +60,44 @@ test('an image by BuildKit is the same as a plain build of its Dockerfile, held 
       [],
     );
   }
+});
+
+test('a composed image is held to its lock, though there are newer versions today', async () => {
+  await using index = await packageIndex();
+  index.add({ name: 'greeting' });
+  await using project = await projectOf({
+    Dockerfile: [
+      'FROM python:3.11-slim',
+      'COPY requirements.txt .',
+      `RUN pip install --no-cache-dir --index-url ${index.url} -r requirements.txt`,
+      'COPY app.py .',
+      '',
+    ].join('\n'),
+    'requirements.txt': 'greeting\n',
+    'app.py': 'import greeting\n',
+  });
+  const image = `${registry}/${own}/locked:1`;
+  const { way } = await built(['--push', '-t', image, '.'], { cwd: project.path });
+  assert.equal(way, 'composed');
+  index.add({ name: 'greeting', version: '2.0' });
+  const { exit, differences, constraints, excused } = await verified([image, '.'], project.path);
+  assert.deepEqual([exit, differences], [0, []]);
+  assert.deepEqual(constraints, { from: 'lock', versions: 1, why: null });
+  assert.equal(excused['solve-noise'], undefined, 'nothing was run for it');
+
+  const other = ['--cache-repo', `${registry}/${own}/another-cache`];
+  const moved = await verified([image, '.', ...other], project.path);
+  assert.equal(moved.exit, 1, 'without its lock it is compared with what is newest');
+  assert.ok(moved.differences.some(({ path }) => path.includes('greeting-2.0')));
+});
+
+test('where the image cannot be composed, the plain build is held to nothing, and the result says why', async () => {
+  await using project = await projectOf({ Dockerfile: 'FROM scratch\nCOPY app.py /\n', 'app.py': '1\n' });
+  const image = `${registry}/${own}/scratch:1`;
+  await built(['--push', '-t', image, '.'], { cwd: project.path });
+  const { exit, constraints } = await verified([image, '.'], project.path);
+  assert.equal(exit, 0);
+  assert.deepEqual(constraints, { from: null, versions: 0, why: 'the stage starts from scratch' });
 });
 
 test('one other byte, another user and another owner are found in an image by BuildKit: exit 1', async () => {

@@ -42,6 +42,7 @@ test('images with the same files and settings are the same, though their layers 
       outcome: 'same',
       image: { reference: image.reference, digest: image.digest, platform: 'linux/amd64', layers: 3 },
       plain: { reference: plain.reference, digest: plain.digest, layers: 2 },
+      constraints: { from: null, versions: 0, why: null },
       sharedLayers: 1,
       paths: 35,
       differences: [],

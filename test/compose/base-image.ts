@@ -83,7 +83,8 @@ export async function pushBase(
   layers: readonly (readonly TarLine[])[] = [OFFICIAL_311],
   { config = BASE_CONFIG, docker = false }: BaseWishes = {},
 ): Promise<string> {
-  const [, domain = '', repository = '', tag = 'latest'] = /^([^/]+)\/([^:]+)(?::(.+))?$/.exec(reference) ?? [];
+  const [, domain = '', repository = '', tag = 'latest'] =
+    /^([^/]+)\/([^:]+)(?::(.+))?$/.exec(reference) ?? [];
   const client = registryClient(testHost({ env: { DOCKER_CONFIG: '/nonexistent' } }), domain);
   const put = async (mediaType: string, bytes: Buffer): Promise<Descriptor> => {
     const descriptor = { mediaType, digest: `sha256:${sha256(bytes)}`, size: bytes.length };

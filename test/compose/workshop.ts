@@ -87,10 +87,11 @@ export async function workshop(
   });
   const env = await poorEnvironment(root, temporary);
   const build: Workshop['build'] = (args = [], { env: more = {}, ...rest } = {}) =>
-    layerwright(
-      ['build', '--json', '--push', '--way', 'composed', '-t', `${app}:1`, ...args, project.path],
-      { ...rest, cwd: root, env: { ...env, ...more } },
-    );
+    layerwright(['build', '--json', '--push', '--way', 'composed', '-t', `${app}:1`, ...args, project.path], {
+      ...rest,
+      cwd: root,
+      env: { ...env, ...more },
+    });
   return {
     ...{ registry, index, project, base, app, env, temporary, build },
     async built(args, buildOptions) {
@@ -112,7 +113,7 @@ export async function workshop(
 async function poorEnvironment(root: string, temporary: string): Promise<NodeJS.ProcessEnv> {
   const bin = join(root, 'bin');
   await mkdir(bin);
-  const python = await compilerFor(testHost(), '3.11.2', root);
+  const python = (await compilerFor(testHost(), '3.11.2', root))?.program;
   assert.ok(python, 'these tests need a Python 3.11');
   const uv = await ensureUv(testHost(), silentSteps);
   for (const [name, path] of [
@@ -120,7 +121,9 @@ async function poorEnvironment(root: string, temporary: string): Promise<NodeJS.
     ['uv', uv.path],
   ] as const)
     await symlink(path, join(bin, name));
-  const unset = Object.keys(process.env).filter((name) => /^(?:DOCKER|BUILDX|BUILDKIT|LAYERWRIGHT|LW)_|^CI$/.test(name));
+  const unset = Object.keys(process.env).filter((name) =>
+    /^(?:DOCKER|BUILDX|BUILDKIT|LAYERWRIGHT|LW)_|^CI$/.test(name),
+  );
   return {
     ...Object.fromEntries(unset.map((name) => [name, undefined])),
     ...{ PATH: bin, TMPDIR: temporary, HOME: root, DOCKER_CONFIG: '/nonexistent' },

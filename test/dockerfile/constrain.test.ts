@@ -38,3 +38,11 @@ test('what BuildKit tells of a constrained RUN is shown as the user wrote it', (
   const text = 'FROM a\nRUN --network=none pip install x\n';
   assert.equal(withoutAuthorities(withConstraints(text).text), text);
 });
+
+test('only the RUNs of given lines get them, if there are any given', () => {
+  const text = 'FROM a\nRUN pip install x\n\nRUN apt-get update \\\n  && true\nRUN pip install y\n';
+  const { text: rewritten, runs } = withConstraints(text, new Set([2, 6]));
+  assert.equal(runs, 2);
+  assert.equal(rewritten, text.replaceAll('RUN pip', `RUN${FLAGS} pip`));
+  assert.equal(withConstraints(text, new Set([3, 5])).text, text);
+});

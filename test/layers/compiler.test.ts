@@ -12,7 +12,7 @@ before(async () => {
   temporary = await temporaryDirectory();
   const found = await compilerFor(testHost(), '3.11.2', '/nowhere');
   assert.ok(found, 'these tests need a Python 3.11');
-  python = found;
+  python = found.program;
 });
 after(() => temporary[Symbol.asyncDispose]());
 
@@ -45,8 +45,10 @@ function hash(text: string): number {
 test('a Python on PATH is found under any of its names, if its minor version is the one', async () => {
   for (const name of ['python3.11', 'python3', 'python']) {
     const { host } = hostWith({ PATH: await directoryWith(name) });
-    assert.equal(await compilerFor(host, '3.11.2'), python);
-    assert.equal(await compilerFor(host, '3.11.99'), python, 'another patch version will do');
+    assert.equal((await compilerFor(host, '3.11.2'))?.program, python);
+    const other = await compilerFor(host, '3.11.99');
+    assert.equal(other?.program, python, 'another patch version will do');
+    assert.match(other?.version ?? '', /^3\.11\.\d+$/);
     assert.equal(await compilerFor(host, '3.12.1'), undefined);
   }
 });
@@ -66,7 +68,7 @@ test('pyenv and the tool cache of CI machines are searched too', async () => {
     await symlink(python, join(place, 'python3.11'));
   }
   for (const env of [{ PYENV_ROOT: pyenv }, { RUNNER_TOOL_CACHE: tools }, { AGENT_TOOLSDIRECTORY: tools }])
-    assert.equal(await compilerFor(hostWith({ PATH: '', ...env }).host, '3.11.2'), python);
+    assert.equal((await compilerFor(hostWith({ PATH: '', ...env }).host, '3.11.2'))?.program, python);
 });
 
 test('scripts, relative directories and what is below the context are never run', async () => {
@@ -83,7 +85,11 @@ test('scripts, relative directories and what is below the context are never run'
   const { host, asked } = hostWith({ PATH: path });
   assert.equal(await compilerFor(host, '3.11.2', directory), undefined);
   assert.deepEqual(asked, []);
-  assert.equal(await compilerFor(host, '3.11.2', '/nowhere'), python, 'the same without that context');
+  assert.equal(
+    (await compilerFor(host, '3.11.2', '/nowhere'))?.program,
+    python,
+    'the same without that context',
+  );
 });
 
 test('a program that is no plain CPython, or does not answer, is passed over', async () => {

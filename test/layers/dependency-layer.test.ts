@@ -20,7 +20,7 @@ before(async () => {
   temporary = await temporaryDirectory();
   const found = await compilerFor(testHost(), '3.11.2', '/nowhere');
   assert.ok(found, 'these tests need a Python 3.11');
-  compiler = found;
+  compiler = found.program;
 });
 after(() => temporary[Symbol.asyncDispose]());
 
@@ -247,19 +247,23 @@ test('bytecode is there for every source that compiles, is accepted by Python, a
     assert.ok(record.includes(`${path}.cpython-311.pyc,,\r\n`), path);
 });
 
-test('each distribution is compiled by a process of its own: sources sorted, nothing of the environment', async () => {
+test('each distribution is compiled for itself: sources sorted, nothing of the environment', async () => {
   const log = join(await freshDirectory(), 'log');
   const fake = join(await freshDirectory(), 'python3.11');
   const program = [
     `#!${compiler}`,
     'import json, os, sys',
-    'args, paths, read = sys.orig_argv[1:], [], sys.stdin.buffer.read',
-    'while head := read(8):',
-    '    paths.append(read(int.from_bytes(head[:4], "little")).decode())',
-    '    read(int.from_bytes(head[4:], "little"))',
-    '    sys.stdout.buffer.write(b"\\xff\\xff\\xff\\xff")',
-    'print(json.dumps([sys.argv[1:-1], os.getcwd(), sorted(k for k in os.environ if k != "LC_CTYPE"), paths]),',
-    `      file=open(${JSON.stringify(log)}, "a"))`,
+    'read, out = sys.stdin.buffer.read, sys.stdout.buffer',
+    'while read(1):',
+    '    paths = []',
+    '    while (head := read(8)) != b"\\xff" * 8:',
+    '        paths.append(read(int.from_bytes(head[:4], "little")).decode())',
+    '        read(int.from_bytes(head[4:], "little"))',
+    '        out.write(b"\\xff\\xff\\xff\\xff")',
+    '    names = sorted(name for name in os.environ if name != "LC_CTYPE")',
+    `    print(json.dumps([sys.argv[1:-1], os.getcwd(), names, paths]), file=open(${JSON.stringify(log)}, "a"))`,
+    '    out.write(b"\\xfe\\xff\\xff\\xff\\x00")',
+    '    out.flush()',
   ];
   await writeFile(fake, `${program.join('\n')}\n`, { mode: 0o755 });
   const random = seededRandom(5);

@@ -23,7 +23,7 @@ before(async () => {
   temporary = await temporaryDirectory();
   const found = await compilerFor(testHost(), '3.11.2', '/nowhere');
   assert.ok(found, 'these tests need a Python 3.11 with pip');
-  python = found;
+  python = found.program;
   const code = [
     'import json; from pip._internal.locations import get_scheme',
     `s = get_scheme("NAME", prefix=${JSON.stringify(PREFIX)})`,

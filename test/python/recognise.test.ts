@@ -229,3 +229,59 @@ test("directories in front of Python's own are told", () => {
   assert.deepEqual(install('python -m pip install a').searchPath, ['/app']);
   assert.deepEqual(install('pip install a').searchPath, []);
 });
+
+test('a step that installs nothing is told by what it runs, whatever is around it', () => {
+  const told: readonly [RunStep['command'], Partial<RunStep>, string][] = [
+    [
+      'python -m compileall -q app && python manage.py collectstatic --noinput',
+      { user: '10001', environmentWritable: false },
+      'python -m compileall and python manage.py',
+    ],
+    [
+      'apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*',
+      { mounts: [{ type: 'cache', target: '/var/cache/apt', source: '', from: undefined }] },
+      'apt-get',
+    ],
+    ['rm -f /a && echo \'x "y" && z;\' > /b && apt-get update && groupadd c', {}, 'apt-get and groupadd'],
+    ['groupadd a && useradd b && install -d c && curl d', {}, 'groupadd, useradd and more'],
+    ['if [ -f x ]; then FOO=1 python -u -m foo; fi', { env: { PYTHONHOME: '/x' } }, 'python -m foo'],
+    ['curl -sSL https://example.org | /usr/bin/python3 -', {}, 'curl and python3'],
+    ['pip wheel -r r.txt', {}, 'pip wheel'],
+    ['mkdir /x', {}, 'mkdir'],
+    [['/usr/local/bin/tool', 'a b'], {}, 'tool'],
+  ];
+  for (const [command, changes, programs] of told)
+    assert.equal(reason(command, changes), `it runs ${programs}, which only BuildKit can do`);
+});
+
+test('of a step that installs something, what a user can do about it is told', () => {
+  const hints: readonly [string, Partial<RunStep>, RegExp][] = [
+    ['apt-get update && pip install a', {}, /RUN of its own/],
+    ['cd /app && pip install -r r.txt', {}, /WORKDIR/],
+    ['pip install a | tee log', {}, /RUN of its own/],
+    ['pip install a>=1', {}, /quote it/],
+    ['pip install $A', {}, /ARG or ENV/],
+    ['pip install --user a', {}, /Leave --user out/],
+    ['pip install .', {}, /dependencies first/],
+    ['pip install git+https://example.org/a', {}, /package index/],
+    ['pip install -i http://index.example/simple a', {}, /--trusted-host index\.example/],
+    ['PATH=/x pip install a', {}, /PATH by ENV/],
+    ['pip install a', { user: '1000', environmentWritable: false }, /above USER/],
+    ['pip install a', { env: { PYTHONOPTIMIZE: '1' } }, /below the installation/],
+    ['pip install a', { shell: ['/bin/zsh', '-c'] }, /SHELL/],
+    [
+      'pip install a',
+      { mounts: [{ type: 'cache', target: '/c', source: '', from: undefined }] },
+      /\/root\/\.cache\/pip/,
+    ],
+  ];
+  for (const [command, changes, hint] of hints) {
+    const found = recognise({ ...base, command, ...changes });
+    assert.match(('hint' in found && found.hint) || '', hint, command);
+  }
+});
+
+test('a variable in front of a command of the shell itself may outlive it', () => {
+  assert.match(reason('PYTHONHOME=/x . /opt/venv/bin/activate && pip install a'), /PYTHONHOME/);
+  assert.match(reason('FOO=x export PIP_PRE=1 && pip install a'), /FOO/);
+});

@@ -21,6 +21,8 @@ const pages = {
   doctor: read('docs/reference/doctor.md'),
   engine: read('docs/reference/engine.md'),
   errors: read('docs/reference/errors.md'),
+  explain: read('docs/reference/explain.md'),
+  plan: read('docs/reference/plan.md'),
   registries: read('docs/reference/registries.md'),
   testing: read('docs/reference/testing.md'),
   verify: read('docs/reference/verify.md'),
@@ -184,10 +186,12 @@ test('config.md, doctor.md and ci-generate.md have every option of their command
       assert.ok(option === '--help' || page.includes(option), `${command.join(' ')} ${option}`);
 });
 
-test('verify.md and cache-verify.md have every option of their commands, and no others', async () => {
+test('verify.md, cache-verify.md, plan.md and explain.md have every option of their commands, and no others', async () => {
   for (const [command, page] of [
     [['verify'], pages.verify],
     [['cache', 'verify'], pages['cache-verify']],
+    [['plan'], pages.plan],
+    [['explain'], pages.explain],
   ] as const) {
     const section = page.slice(page.indexOf('## Options'), page.indexOf('## JSON'));
     const documented = [...section.matchAll(/`(--[a-z-]+)[^`]*`/g)].map(([, option]) => option as string);

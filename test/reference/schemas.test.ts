@@ -4,20 +4,25 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { toBuildRequest } from '../../src/commands/build-request.ts';
 import { cacheRestore, cacheSave } from '../../src/commands/cache.ts';
 import { cacheVerify } from '../../src/commands/cache-verify.ts';
 import { generateCodebuild } from '../../src/commands/ci-generate.ts';
 import { ciRun } from '../../src/commands/ci-run.ts';
+import { composedResult } from '../../src/commands/compose/composed-result.ts';
 import { config } from '../../src/commands/config.ts';
 import { configurationFor } from '../../src/commands/configure.ts';
 import { doctor } from '../../src/commands/doctor.ts';
 import { engineStatus, engineStop } from '../../src/commands/engine.ts';
+import { explain } from '../../src/commands/explain.ts';
+import { plan } from '../../src/commands/plan.ts';
 import { toVerifyRequest } from '../../src/commands/verify/request.ts';
 import { verify } from '../../src/commands/verify.ts';
 import { createBuildProgress } from '../../src/engine/progress.ts';
 import { run } from '../../src/host/exec.ts';
 import { temporaryDirectory } from '../../src/host/files.ts';
 import { type BuildResultParts, buildResult } from '../../src/report/build-result.ts';
+import { composedParts } from '../commands/composed-sample.ts';
 import { projectOf } from '../commands/launch.ts';
 import { ANSWERS, putPrograms } from '../engine/programs.ts';
 import { testHost } from '../support/host.ts';
@@ -37,6 +42,8 @@ const NAMES = [
   'engine',
   'engine-stop',
   'error',
+  'explain',
+  'plan',
   'verify',
 ] as const;
 const PAGES = {
@@ -51,6 +58,8 @@ const PAGES = {
   engine: 'engine',
   'engine-stop': 'engine',
   error: 'errors',
+  explain: 'explain',
+  plan: 'plan',
   verify: 'verify',
 } as const;
 
@@ -164,11 +173,26 @@ test('the examples of the pages pass', () => {
     ['doctor.md', 'doctor'],
     ['verify.md', 'verify'],
     ['cache-verify.md', 'cache-verify'],
+    ['plan.md', 'plan'],
+    ['explain.md', 'explain'],
   ] as const) {
     const examples = [...read(page).matchAll(/^```json\n([\s\S]*?)^```/gm)];
     assert.ok(examples.length > 0, page);
     for (const [, text = ''] of examples) assertValid(name, JSON.parse(text));
   }
+});
+
+test('a plan is as its schema says, and nothing else is', async () => {
+  const host = testHost();
+  const request = toBuildRequest({}, join(root, 'examples', 'recipe'), { platform: ['linux/amd64'] });
+  const { record } = await plan(host, request, { offline: true });
+  assertValid('plan', record);
+  assertStrict('plan', record);
+  const remote = toBuildRequest({}, 'https://example.com/shop.git', {});
+  assertValid('plan', (await plan(host, remote, { offline: true })).record);
+  const { record: explained } = await explain(host, remote);
+  assert.equal(explained.way, 'solved');
+  assertValid('explain', explained);
 });
 
 const CACHE = 'registry.example.com/shop/web:cache';
@@ -238,6 +262,14 @@ test('the result of a build is as its schema says, and nothing else is', () => {
     validator('build-result')(printed({ ...result, image: { ...result.image, digest: 'x' } })),
     false,
   );
+});
+
+test('the result of a composed build is as its schema says, and nothing else is', () => {
+  const result = composedResult(composedParts());
+  assertValid('build-result', result);
+  assertStrict('build-result', result);
+  assert.equal(result.segments[0]?.reasons.length, 1);
+  assert.ok((result.layers?.made.length ?? 0) > 0);
 });
 
 test('the result of a build without image, tags and caches is as its schema says', () => {

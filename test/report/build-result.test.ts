@@ -54,11 +54,9 @@ test('one changed line on another machine, in full', () => {
     way: 'solved',
     reason: '--way solved',
     builder: { name: 'testbed', driver: 'remote' },
-    segments: [
-      solvedSegment('base', 1, 4, '--way solved'),
-      solvedSegment('final', 6, 9, '--way solved'),
-    ],
+    segments: [solvedSegment('base', 1, 4, '--way solved'), solvedSegment('final', 6, 9, '--way solved')],
     layers: null,
+    changes: [],
     stages: [
       { name: 'base', platform: null, cached: 2, executed: 0, total: 2, seconds: 0.005 },
       { name: 'dependencies', platform: null, cached: 2, executed: 0, total: 2, seconds: 0 },

@@ -20,6 +20,7 @@ function terminal(columns = 72, rows = 24, clock: SetClock = setClock()) {
     talkStream,
     live: true,
     colour: false,
+    dataColour: false,
     columns: () => stream.columns,
   };
   let written = '';

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
+import type { BuildResult, SegmentResult } from '../../src/report/build-result.ts';
 import { summary } from '../../src/report/summary.ts';
 import { PLAN, resultOf } from './support.ts';
 
 const WIDE = { colour: false, columns: 100 };
 const DIGEST = `sha256:${'1'.repeat(64)}`;
-const lines = (result: ReturnType<typeof resultOf>, style = WIDE) => summary(result, style).split('\n');
+const lines = (result: BuildResult, style = WIDE) => summary(result, style).split('\n');
 
 test('a first build: everything was made, nothing was in the cache, now something is', () => {
   assert.deepEqual(
@@ -98,4 +99,92 @@ test('colour changes nothing but the look', () => {
   const coloured = summary(result, { ...WIDE, colour: true });
   assert.notEqual(coloured, summary(result, WIDE));
   assert.equal(stripVTControlCharacters(coloured), summary(result, WIDE));
+});
+
+const APT: SegmentResult = {
+  ...{ kind: 'solved', stage: 'base', fromLine: 2, toLine: 3, outcome: 'solved' },
+  reasons: [
+    { place: 'Dockerfile:2', instruction: 'RUN', reason: 'apt-get is run', hint: null },
+    {
+      ...{ place: 'Dockerfile:3', instruction: 'RUN', reason: 'pip builds from source' },
+      hint: 'A version that has a wheel would be composed.',
+    },
+  ],
+};
+
+/** A composed build: five layers of the base, and what is given. */
+function composedBuild(parts: Partial<BuildResult>): BuildResult {
+  return {
+    ...resultOf('unchanged'),
+    ...{ way: 'composed', reason: 'nothing has to run', builder: null, stages: [], warnings: [], next: [] },
+    segments: [
+      { kind: 'composed', stage: 'final', fromLine: 4, toLine: 9, outcome: 'composed', reasons: [] },
+    ],
+    layers: { given: 5, found: 78, made: [{ title: 'COPY . /app', bytes: 12_000, seconds: 0.02 }] },
+    steps: { cached: 0, executed: 0, total: 0 },
+    bytes: { pulled: 0, pushed: 15_000, context: 0 },
+    cache: { from: [], to: [] },
+    seconds: { ...resultOf('unchanged').seconds, total: 0.6, cacheExport: 0 },
+    ...parts,
+  };
+}
+
+test('a composed build: how many layers there were, and which were made; no builder, no context, no steps', () => {
+  assert.deepEqual(lines(composedBuild({})), [
+    'Built final in 0.6 s (composed, no builder)',
+    '  image   127.0.0.1:5000/team/chat:1',
+    `          ${DIGEST}`,
+    '  layers  5 of base images and solved segments, 78 found, 1 made (12.0 kB)',
+    '          made: COPY . /app, 12.0 kB',
+    '  bytes   0 B pulled, 15.0 kB pushed',
+    '',
+  ]);
+});
+
+test('a composed build that made much names none of it', () => {
+  const made = Array.from({ length: 6 }, (_, at) => ({ title: `p${at} 1.0`, bytes: 1_000, seconds: 0.1 }));
+  const said = lines(composedBuild({ layers: { given: 0, found: 0, made } }));
+  assert.deepEqual(
+    said.filter((line) => line.includes('made')),
+    ['  layers  0 of base images and solved segments, 0 found, 6 made (6.0 kB)'],
+  );
+});
+
+test('what BuildKit solved is told with its reasons, and what would help', () => {
+  const built = composedBuild({
+    segments: [APT],
+    builder: { name: 'testbed', driver: 'remote' },
+    steps: { cached: 0, executed: 2, total: 2 },
+  });
+  const said = lines(built);
+  assert.equal(said[0], 'Built final in 0.6 s (composed, builder testbed)');
+  assert.deepEqual(said.slice(5, 10), [
+    '  solved  Dockerfile:2 RUN: apt-get is run',
+    '          Dockerfile:3 RUN: pip builds from source',
+    '            A version that has a wheel would be composed.',
+    '  steps   0 cached, 2 executed, of 2 steps',
+    '  bytes   0 B pulled, 15.0 kB pushed, 0 B of context sent',
+  ]);
+});
+
+test('what was solved by an earlier build is told to be reused, without advice', () => {
+  const said = lines(composedBuild({ segments: [{ ...APT, outcome: 'reused' }] }));
+  assert.deepEqual(said.slice(5, 8), [
+    '  solved  Dockerfile:2 RUN (reused): apt-get is run',
+    '          Dockerfile:3 RUN (reused): pip builds from source',
+    '  bytes   0 B pulled, 15.0 kB pushed',
+  ]);
+});
+
+test('a build that was left to BuildKit says each reason once', () => {
+  const plan = {
+    ...PLAN,
+    segments: ['base', 'final'].map((stage, at) => ({
+      ...{ stage, fromLine: at + 1, toLine: at + 1, reason: 'it is for several platforms' },
+    })),
+  };
+  assert.deepEqual(
+    lines(resultOf('unchanged', 'built', { plan })).filter((line) => line.includes('BuildKit')),
+    ['  solved  all by BuildKit: it is for several platforms'],
+  );
 });

@@ -30,6 +30,7 @@ export function testHost(overrides: Partial<Host> & { now?: Date } = {}): TestHo
       talkStream: process.stderr,
       live: false,
       colour: false,
+      dataColour: false,
       columns: () => 100,
     },
     signal: controller.signal,

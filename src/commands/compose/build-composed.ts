@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { NotComposable, type Obstacle } from '../../compose/state.ts';
+import { MustRun, NotComposable, type Obstacle } from '../../compose/state.ts';
 import { EXIT, LayerwrightError } from '../../errors.ts';
 import { writeFileAtomic } from '../../host/files.ts';
 import type { Host } from '../../host/host.ts';
@@ -57,8 +57,9 @@ export async function buildComposed(
     await announce(host, request, plan, metadata, result);
     return { result };
   } catch (error) {
+    if (error instanceof MustRun) throw mustRun(error.obstacles);
     if (!(error instanceof NotComposable)) throw error;
-    return refused(way, facts, error.line, error.reason, error.hint);
+    return refused(way, facts, error.line || undefined, error.reason, error.hint);
   }
 }
 
@@ -92,7 +93,7 @@ function leftToBuildKit(reason: string): ComposeOutcome {
 }
 
 /** For `--way composed`: what would have to run. */
-export function mustRun(obstacles: readonly Obstacle[]): LayerwrightError {
+function mustRun(obstacles: readonly Obstacle[]): LayerwrightError {
   const [first] = obstacles as readonly [Obstacle, ...Obstacle[]];
   const list = obstacles.map(({ place, instruction, reason }) => `${place}: ${instruction}: ${reason}`);
   return new LayerwrightError(`something has to run: ${list.join('; ')}`, {

@@ -1,7 +1,8 @@
 import type { CacheLook } from '../../cache/layer-cache.ts';
 import { sourceLabels } from '../../ci/labels.ts';
 import { type Composed, compose } from '../../compose/compose.ts';
-import { type ComposedImage, composedImage, publishImage } from '../../compose/publish.ts';
+import type { UnusableBlobs } from '../../compose/layer-source.ts';
+import { type ComposedImage, composedImage, publishImage, unusableIn } from '../../compose/publish.ts';
 import type { Builder } from '../../engine/builder.ts';
 import type { BuildState } from '../../engine/progress.ts';
 import type { Host } from '../../host/host.ts';
@@ -9,7 +10,8 @@ import { finalImage } from '../../image/config-start.ts';
 import { parseReference } from '../../image/reference.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { BuildRequest } from '../build-request.ts';
-import { openComposition } from './open-composition.ts';
+import { baseRecords, lastBuild, rememberBuild } from './last-build.ts';
+import { type Composition, openComposition } from './open-composition.ts';
 import type { ReadFacts } from './suits.ts';
 
 /** What a composed build came to. */
@@ -26,12 +28,16 @@ export interface ComposedBuild {
   readonly looks: readonly CacheLook[];
   /** What BuildKit said of each segment that it solved. */
   readonly states: readonly BuildState[];
+  /** What changed since the last build of the branch, in lines for people. */
+  readonly changes: readonly string[];
 }
 
 /**
- * Builds by composing what can be, has BuildKit solve the rest, and pushes the image.
+ * Builds by composing what can be, has BuildKit solve the rest, and pushes the image. Layers that turn out to be lost or damaged
+ * in a registry are made anew, once.
  *
- * @throws NotComposable if the Dockerfile has to be left to BuildKit as a whole; LayerwrightError of all parts
+ * @throws NotComposable if the Dockerfile has to be left to BuildKit as a whole; MustRun if nothing may be run and something has
+ *   to be; LayerwrightError of all parts
  */
 export async function composeBuild(
   host: Host,
@@ -40,8 +46,41 @@ export async function composeBuild(
   plan: BuildPlan,
 ): Promise<ComposedBuild> {
   await using composition = await openComposition(host, request, facts, plan);
-  const { composer, platform, created, solver, wheels } = composition;
-  const composed = await compose(composer);
+  const { solver, wheels, recent, composer } = composition;
+  const last = lastBuild(host, composer.keeper, request, facts, composer.request);
+  const push = (unusable?: UnusableBlobs) => composeAndPush(composition, request, facts, plan, unusable);
+  const { composed, image, sentBytes } = await push().catch((error: unknown) => {
+    const unusable = unusableIn(error);
+    if (unusable === undefined) throw error;
+    composition.forget(unusable);
+    return push(unusable);
+  });
+  const [changes] = await Promise.all([
+    rememberBuild(last, {
+      ...{ composed, facts, solveSeconds: solver.seconds(), builtAt: host.clock.now().toISOString() },
+      bases: await baseRecords(composer.request, composer.world),
+    }),
+    composed.keep(),
+    recent.keep(composed.layers),
+  ]);
+  return {
+    ...{ composed, image, sentBytes, changes },
+    pulledBytes: wheels.bytes() + composition.pulledBytes(),
+    builder: solver.builder(),
+    states: solver.states(),
+    looks: solver.looks(),
+  };
+}
+
+/** @param unusable what was not there at an earlier try */
+async function composeAndPush(
+  { composer, platform, created, repository }: Composition,
+  request: BuildRequest,
+  facts: ReadFacts,
+  plan: BuildPlan,
+  unusable: UnusableBlobs | undefined,
+): Promise<Pick<ComposedBuild, 'composed' | 'image' | 'sentBytes'>> {
+  const composed = await compose(composer, { begins: unusable === undefined });
   const { state } = composed.walked;
   const config = finalImage(state.stage, {
     ...(request.wishes.platforms.length > 0 && { platform }),
@@ -50,19 +89,13 @@ export async function composeBuild(
   const blobs = composed.layers.map(({ blob }) => blob);
   const annotations = Object.fromEntries(request.passed.annotations.map(splitOnce));
   const image = composedImage(state, config, blobs, created, annotations);
+  const distrusted = new Set(unusable?.lost);
   let sentBytes = composed.layers.reduce((sum, layer) => sum + layer.sentBytes, 0);
-  for (const [name, tags] of tagsByRepository(plan))
-    sentBytes += (await publishImage(composition.repository(name), tags, image, composer.origin)).sentBytes;
-  await Promise.all([composed.keep(), composition.recent.keep(composed.layers)]);
-  return {
-    composed,
-    image,
-    sentBytes,
-    pulledBytes: wheels.bytes() + composition.pulledBytes(),
-    builder: solver.builder(),
-    looks: solver.looks(),
-    states: solver.states(),
-  };
+  for (const [name, tags] of tagsByRepository(plan)) {
+    const published = await publishImage(repository(name), tags, image, composer.origin, distrusted);
+    sentBytes += published.sentBytes;
+  }
+  return { composed, image, sentBytes };
 }
 
 function labelsOf(request: BuildRequest, { source }: ReadFacts): Readonly<Record<string, string>> {

@@ -1,4 +1,5 @@
-import type { Composed, ComposedLayer } from '../../compose/compose.ts';
+import type { ComposedLayer } from '../../compose/compose.ts';
+import type { SolveRequest } from '../../compose/solve-request.ts';
 import type { WalkedSegment } from '../../compose/walk.ts';
 import type { Builder } from '../../engine/builder.ts';
 import type { BuildState } from '../../engine/progress.ts';
@@ -15,10 +16,20 @@ import {
   type SegmentResult,
 } from '../../report/build-result.ts';
 
+/** What of a segment is told. */
+export type ResultSegment = Pick<WalkedSegment, 'kind' | 'stage' | 'fromLine' | 'toLine' | 'why'> & {
+  readonly request: Pick<SolveRequest, 'key'> | undefined;
+};
+
 /** What a composed build's result is put together from. */
 export interface ComposedParts {
   readonly plan: BuildPlan;
-  readonly composed: Composed;
+  readonly composed: {
+    readonly walked: { readonly segments: readonly ResultSegment[] };
+    readonly layers: readonly ComposedLayer[];
+    /** What BuildKit solved in this run. */
+    readonly solved: readonly Pick<SolveRequest, 'key'>[];
+  };
   readonly digest: string;
   readonly compressedBytes: number;
   readonly sentBytes: number;
@@ -28,6 +39,8 @@ export interface ComposedParts {
   readonly looks: BuildResultParts['looks'];
   /** What BuildKit said of each segment that it solved. */
   readonly states: readonly BuildState[];
+  /** What changed since the last build of the branch, in lines. */
+  readonly changes: readonly string[];
   /** Wall clock. */
   readonly seconds: number;
 }
@@ -50,6 +63,7 @@ export function composedResult(parts: ComposedParts): BuildResult {
     builder: builder === undefined ? null : { name: builder.name, driver: builder.driver },
     segments: composed.walked.segments.map((segment) => segmentResult(segment, solved)),
     layers: layersResult(composed.layers),
+    changes: parts.changes,
     stages: [],
     steps: {
       cached: sum(({ steps }) => steps.cached),
@@ -80,7 +94,7 @@ export function composedResult(parts: ComposedParts): BuildResult {
   };
 }
 
-function reasonOf({ walked, solved }: Composed): string {
+function reasonOf({ walked, solved }: ComposedParts['composed']): string {
   if (walked.segments.every(({ kind }) => kind === 'composed')) return 'nothing has to run';
   return solved.length === 0 ? 'what has to run was solved before' : 'BuildKit solved what has to run';
 }
@@ -112,7 +126,7 @@ function foremost<T extends { readonly outcome: string }>(
   return [...all].sort((a, b) => order.indexOf(a.outcome) - order.indexOf(b.outcome)).slice(0, 1);
 }
 
-function segmentResult(segment: WalkedSegment, solved: ReadonlySet<string>): SegmentResult {
+function segmentResult(segment: ResultSegment, solved: ReadonlySet<string>): SegmentResult {
   const { kind, stage, fromLine, toLine, why, request } = segment;
   const isNew = request !== undefined && solved.has(request.key);
   return {

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type CacheRepository, registryRepository } from '../../cache/repository.ts';
+import { layoutRepository } from '../../cache/repository-layout.ts';
+import { overlayRepository } from '../../cache/repository-overlay.ts';
 import type { Composer } from '../../compose/compose.ts';
 import { type Keeper, keeper } from '../../compose/keeper.ts';
 import { layerSource, type UnusableBlobs } from '../../compose/layer-source.ts';
@@ -12,12 +14,14 @@ import { openWorld } from '../../compose/world.ts';
 import { type BuildOptions, readBuildArguments } from '../../dockerfile/arguments.ts';
 import { stageGraph } from '../../dockerfile/graph.ts';
 import { normalPlatform, type Platform, readPlatform } from '../../dockerfile/platform.ts';
-import { temporaryDirectory } from '../../host/files.ts';
+import { cacheDirectory, temporaryDirectory } from '../../host/files.ts';
 import type { Host } from '../../host/host.ts';
+import { preferSmallHeap } from '../../host/memory.ts';
 import { parseReference } from '../../image/reference.ts';
 import { compilerFor } from '../../layers/compiler.ts';
 import { type LayerPool, layerPool } from '../../layers/layer-pool.ts';
 import { type BuildPlan, chooseCacheRepository } from '../../plan/build-plan.ts';
+import { formatBytes } from '../../report/format.ts';
 import { stepsFor } from '../../report/steps.ts';
 import type { BuildRequest } from '../build-request.ts';
 import { type SegmentSolver, segmentSolver } from './segment-solver.ts';
@@ -46,6 +50,7 @@ export interface Composition extends AsyncDisposable {
  * Opens what composing takes: the cache repository, a place for wheels, threads (started when the first layer is made) and a
  * way to BuildKit (taken when the first segment is solved).
  *
+ * @param looksOnly if the registry must stay as it is: what is learnt is kept on this machine
  * @throws NotComposable if the Dockerfile's stages are not surely understood; LayerwrightError `DOCKERFILE_INVALID` (1)
  */
 export async function openComposition(
@@ -53,26 +58,21 @@ export async function openComposition(
   request: BuildRequest,
   facts: ReadFacts,
   plan: BuildPlan,
+  { looksOnly = false }: { readonly looksOnly?: boolean } = {},
 ): Promise<Composition> {
-  const platform = platformOf(request);
-  const options: BuildOptions = {
-    ...readBuildArguments(request.passed.buildArguments, host.env),
-    targetPlatform: platform,
-    buildPlatform: hostPlatform(),
-    target: request.wishes.targetName,
-  };
-  const graph = stageGraph(facts.dockerfile, request.wishes.targetName, options);
-  const [unclear] = graph.reasons;
-  if (unclear !== undefined) throw new NotComposable(unclear.line, unclear.text);
+  const { platform, options, graph } = understoodStages(host, request, facts);
+  preferSmallHeap();
   const directory = await temporaryDirectory();
   const context = resolve(host.cwd, request.context);
   const registries = registriesOf(host);
   const repositories = repositoriesOf(host, registries);
-  const cache = repositories(chooseCacheRepository(facts, request.wishes) as string);
+  const chosen = chooseCacheRepository(facts, request.wishes);
+  const cache = cacheOf(host, chosen === undefined ? undefined : repositories(chosen), looksOnly);
   const reuses = !request.wishes.noCache;
   const kept = keeper(cache, reuses);
   const wheels = wheelStore(host, `${directory.path}/wheels`);
   const recent = recentBuilds(kept);
+  const steps = stepsFor(host, request.progress);
   let pulled = 0;
   const world = openWorld({
     host,
@@ -80,11 +80,12 @@ export async function openComposition(
       registries,
       keeper: kept,
       alsoWanted: isRequirementFile,
-      onPull(_reference, bytes) {
+      pulling(name, bytes, work) {
         pulled += bytes;
+        return steps.step(`Looking into ${name} (${formatBytes(bytes)})`, work);
       },
     },
-    lock: lockSource(host, kept, wheels, recent, (work) => work()),
+    lock: lockSource(host, kept, wheels, recent, steps),
     directory: context,
     dockerfile: facts.file,
     reuses,
@@ -115,15 +116,17 @@ export async function openComposition(
     ...{ cache, keeper: kept, recent, wheels, solver, platform, created, repository: repositories },
     pulledBytes: () => pulled,
     composer: {
-      ...{ host, world, layers, cache, created, keeper: kept },
+      ...{ host, world, layers, cache, created, keeper: kept, steps },
       request: {
         dockerfile: facts.dockerfile,
         ...{ graph, options, platform },
+        runFlags: request.passed.other,
         compression: request.wishes.compression,
         mtime: seconds,
         openLayer: async (blob) => (await open(blob)) as AsyncIterable<Uint8Array>,
       },
       origin: { open },
+      readyToSolve: solver.ready,
       async solve(segment, from, tag) {
         await solver.solve(segment, from, tag);
         world.hasSolved(segment);
@@ -138,11 +141,38 @@ export async function openComposition(
       await pool?.close();
       await solver.release();
       await directory[Symbol.asyncDispose]();
-      const { note } = stepsFor(host, request.progress);
       for (const { detail } of kept.troubles())
-        note(`The cache repository was of no use for once: ${detail}`);
+        steps.note(`The cache repository was of no use for once: ${detail}`);
     },
   };
+}
+
+/**
+ * What is to be built, for which platform, and from which stages.
+ *
+ * @throws NotComposable if the stages are not surely understood; LayerwrightError `DOCKERFILE_INVALID` (1)
+ */
+export function understoodStages(host: Host, request: BuildRequest, { dockerfile }: ReadFacts) {
+  const { targetName } = request.wishes;
+  const platform = platformOf(request);
+  const options: BuildOptions = {
+    ...readBuildArguments(request.passed.buildArguments, host.env),
+    targetPlatform: platform,
+    buildPlatform: hostPlatform(),
+    target: targetName,
+  };
+  const graph = stageGraph(dockerfile, targetName, options);
+  const [unclear] = graph.reasons;
+  if (unclear !== undefined) throw new NotComposable(unclear.line, unclear.text);
+  return { platform, options, graph };
+}
+
+/** Without a registry, and for what must not be written there, a layout in this machine's cache directory. */
+function cacheOf(host: Host, registry: CacheRepository | undefined, looksOnly: boolean): CacheRepository {
+  if (registry !== undefined && !looksOnly) return registry;
+  const local = layoutRepository(join(cacheDirectory(host.env), 'repository'));
+  if (registry === undefined) return local;
+  return overlayRepository(registry, local, (tag) => /^lw-(?:base|lock)-/.test(tag));
 }
 
 function repositoriesOf(host: Host, registries: Registries): (name: string) => CacheRepository {
@@ -181,7 +211,7 @@ function hostPlatform(): Platform {
 }
 
 /** Seconds since 1970 of the application's files and of the image. */
-function timeOf(host: Host, request: BuildRequest, { source }: ReadFacts): number {
+export function timeOf(host: Host, request: BuildRequest, { source }: ReadFacts): number {
   const asked = request.sourceDateEpoch === 'commit' ? source.commitSeconds : request.sourceDateEpoch;
   return asked ?? source.commitSeconds ?? Math.floor(host.clock.now().getTime() / 1000);
 }

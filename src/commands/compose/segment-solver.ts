@@ -8,25 +8,36 @@ import { parseDockerfile } from '../../dockerfile/parse.ts';
 import { platformText } from '../../dockerfile/platform.ts';
 import { type Builder, chooseBuilder } from '../../engine/builder.ts';
 import type { BuildState } from '../../engine/progress.ts';
+import { LayerwrightError } from '../../errors.ts';
 import { kindOf } from '../../host/files.ts';
 import type { Host } from '../../host/host.ts';
+import { parseReference } from '../../image/reference.ts';
 import { type BuildPlan, formatCsv } from '../../plan/build-plan.ts';
+import { registryClient } from '../../registry/client.ts';
 import { stepsFor } from '../../report/steps.ts';
 import { buildxCall } from '../build-call.ts';
 import type { GatheredFacts } from '../build-facts.ts';
 import { handOver } from '../build-handover.ts';
 import type { BuildRequest } from '../build-request.ts';
 import { runBuildx } from '../build-run.ts';
-import { builderNeeds, cacheReferences } from '../prepare.ts';
+import { builderNeeds, cacheReferences, targetRepositories } from '../prepare.ts';
 import type { ReadFacts } from './suits.ts';
 
 /** Solves segments by BuildKit; the builder is chosen, or started, when the first one comes. */
 export interface SegmentSolver {
+  /**
+   * Makes sure that results can be kept and the image be pushed; once.
+   *
+   * @throws NotComposable if the cache repository is of no use; LayerwrightError of the repositories that are pushed to
+   */
+  readonly ready: () => Promise<void>;
   readonly solve: (request: SolveRequest, from: string, tag: string) => Promise<void>;
   /** The builder, if one was needed. */
   readonly builder: () => Builder | undefined;
   readonly looks: () => readonly CacheLook[];
   readonly states: () => readonly BuildState[];
+  /** Wall-clock seconds of each segment, by its key. */
+  readonly seconds: () => ReadonlyMap<string, number>;
   readonly release: () => Promise<void>;
 }
 
@@ -42,6 +53,7 @@ export function segmentSolver(
   let started: Promise<{ builder: Builder; looks: readonly CacheLook[] }> | undefined;
   let ready: { builder: Builder; looks: readonly CacheLook[] } | undefined;
   const states: BuildState[] = [];
+  const seconds = new Map<string, number>();
   const start = async () => {
     const [builder, looks] = await Promise.all([
       chooseBuilder(host, stepsFor(host, request.progress), builderNeeds(request, plan, facts.dockerfile)),
@@ -50,7 +62,12 @@ export function segmentSolver(
     ready = { builder, looks };
     return ready;
   };
+  let proven: Promise<void> | undefined;
   return {
+    ready() {
+      proven ??= provePushes(host, plan, cacheName);
+      return proven;
+    },
     async solve(segment, from, tag) {
       started ??= start();
       const { builder, looks } = await started;
@@ -65,16 +82,41 @@ export function segmentSolver(
       const segmentRequest = requestOf(request, facts);
       await using handover = await handOver(host, segmentRequest, own, segmentPlan, builder);
       const call = handover.applyTo(buildxCall(segmentRequest, own, segmentPlan, looks, []));
+      const began = host.clock.monotonicMs();
       const { state } = await runBuildx(host, segmentRequest, call, handover.builder);
       states.push(state);
+      seconds.set(segment.key, Math.round(host.clock.monotonicMs() - began) / 1000);
     },
     builder: () => ready?.builder,
     looks: () => ready?.looks ?? [],
     states: () => states,
+    seconds: () => seconds,
     release: async () => {
       await started?.then(({ builder }) => builder.release()).catch(() => {});
     },
   };
+}
+
+async function provePushes(host: Host, plan: BuildPlan, cacheName: string): Promise<void> {
+  const targets = targetRepositories(plan);
+  const push = ([domain, path]: readonly [string, string]) => registryClient(host, domain).checkPush(path);
+  const { domain, path } = parseReference(cacheName);
+  const isTarget = targets.some(([host, name]) => host === domain && name === path);
+  const [cache] = await Promise.all([
+    isTarget ? undefined : push([domain, path]).then(() => undefined, asReason),
+    ...targets.map(push),
+  ]);
+  if (cache !== undefined) throw cache;
+}
+
+/** A cache repository that fails does not fail the build. */
+function asReason(error: unknown): NotComposable {
+  if (!(error instanceof LayerwrightError) || error.code === 'INTERRUPTED') throw error;
+  return new NotComposable(
+    0,
+    `the cache repository cannot be used: ${error.message}`,
+    error.hint ?? 'Name another one with --cache-repo.',
+  );
 }
 
 /** What belongs to the image as a whole is left out: it is said of the composed one. */

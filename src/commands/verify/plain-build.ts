@@ -11,12 +11,20 @@ import { build } from '../build.ts';
 import { gatherBuildFacts, isRemote } from '../build-facts.ts';
 import type { BuildRequest } from '../build-request.ts';
 
+/** Versions that pip and uv are held to. */
+export interface Constraints {
+  /** `NAME==VERSION` each. */
+  readonly pins: readonly string[];
+  /** Lines of the Dockerfile, from 1, whose RUNs are held to them; undefined: all are. */
+  readonly lines: ReadonlySet<number> | undefined;
+}
+
 /** How the plain side is built. */
 export interface PlainBuild {
   /** What the user asked for: Dockerfile, target, arguments, secrets ...; tags and outputs are not used. */
   readonly request: BuildRequest;
-  /** Lines `name==version` that pip and uv are held to; undefined for none. */
-  readonly constraints: string | undefined;
+  /** Undefined for none. */
+  readonly constraints: Constraints | undefined;
   /** An empty directory; the image is written to `image` in it, as an OCI layout. */
   readonly directory: string;
 }
@@ -72,29 +80,37 @@ function withoutOutputs(request: BuildRequest, dest: string): BuildRequest {
   };
 }
 
+/** Why a build cannot be held to versions, half a sentence; undefined if it can. */
+export async function whyNotHeld(host: Host, request: BuildRequest): Promise<string | undefined> {
+  const { file } = await gatherBuildFacts(host, request);
+  if (file === undefined || file === '-' || isRemote(request.context))
+    return 'BuildKit reads this Dockerfile itself';
+  const named = request.passed.buildArguments.findLast((one) => one.startsWith('BUILDKIT_SYNTAX='));
+  const syntax = named?.slice('BUILDKIT_SYNTAX='.length) || syntaxOf(await readFile(file, 'latin1'));
+  return authoritySupport(syntax) === 'environment'
+    ? undefined
+    : `its # syntax= line names ${syntax}, which gives a RUN no secret as a variable`;
+}
+
 /** With a Dockerfile that only BuildKit sees; the user's stays as it is. */
 async function constrained(
   host: Host,
   request: BuildRequest,
-  constraints: string,
+  { pins, lines }: Constraints,
   directory: string,
 ): Promise<BuildRequest> {
-  const { file } = await gatherBuildFacts(host, request);
-  if (file === undefined || file === '-' || isRemote(request.context))
-    throw unsupported('BuildKit reads this Dockerfile itself');
+  const why = await whyNotHeld(host, request);
+  if (why !== undefined) throw unsupported(why);
+  const file = (await gatherBuildFacts(host, request)).file as string;
   const text = await readFile(file, 'latin1');
-  const named = request.passed.buildArguments.findLast((one) => one.startsWith('BUILDKIT_SYNTAX='));
-  const syntax = named?.slice('BUILDKIT_SYNTAX='.length) || syntaxOf(text);
-  if (authoritySupport(syntax) !== 'environment')
-    throw unsupported(`its # syntax= line names ${syntax}, which gives a RUN no secret as a variable`);
   const dockerfile = join(directory, 'dockerfile', basename(file));
   await mkdir(join(directory, 'dockerfile'));
-  await writeFile(dockerfile, withConstraints(text).text, 'latin1');
+  await writeFile(dockerfile, withConstraints(text, lines).text, 'latin1');
   // BuildKit looks for this one beside the Dockerfile.
   if ((await kindOf(`${file}.dockerignore`)) === 'file')
     await copyFile(`${file}.dockerignore`, `${dockerfile}.dockerignore`);
   const secrets = [
-    await secret(directory, CONSTRAINT_SECRETS.file, constraints),
+    await secret(directory, CONSTRAINT_SECRETS.file, `${pins.join('\n')}\n`),
     await secret(directory, CONSTRAINT_SECRETS.path, CONSTRAINTS_FILE),
   ];
   return {

@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { ancestry } from '../../dockerfile/parse.ts';
 import { usageError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
-import { gatherBuildFacts } from '../build-facts.ts';
-import { type BuildRequest, toBuildRequest } from '../build-request.ts';
+import { toBuildRequest } from '../build-request.ts';
 import type { VerifyRequest } from '../verify.ts';
+import type { Constraints } from './plain-build.ts';
 
 /**
  * What `layerwright verify` was asked; options by their names in camel case.
@@ -35,22 +34,13 @@ export async function toVerifyRequest(
     platform: platforms[0] ?? `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
     build,
     constraints: await readConstraints(host, options.constraints as string | undefined),
-    solveNoise: options.runNoise === true || (against === undefined && (await hasRun(host, build))),
+    runNoise: options.runNoise === true,
   };
-}
-
-/** Whether a RUN stands on the way to the target; of a Dockerfile that cannot be read here it is not known. */
-async function hasRun(host: Host, build: BuildRequest): Promise<boolean> {
-  const { dockerfile, target } = await gatherBuildFacts(host, { ...build, tags: [] });
-  if (dockerfile === undefined || target === undefined) return false;
-  return ancestry(dockerfile, target).some(({ instructions }) =>
-    instructions.some(({ keyword }) => keyword === 'RUN'),
-  );
 }
 
 const PIN = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?==[^\s=]+$/;
 
-async function readConstraints(host: Host, file: string | undefined): Promise<string | undefined> {
+async function readConstraints(host: Host, file: string | undefined): Promise<Constraints | undefined> {
   if (file === undefined) return undefined;
   const text = await readFile(resolve(host.cwd, file), 'utf8');
   const lines = text.split(/\r?\n/).map((line) => line.replace(/(?:^|\s)#.*$/, '').trim());
@@ -61,5 +51,5 @@ async function readConstraints(host: Host, file: string | undefined): Promise<st
       `${file}:${wrong + 1}: "${lines[wrong]}" is no NAME==VERSION`,
       'Constraints hold every distribution to one version, e.g. what pip freeze prints.',
     );
-  return `${lines.filter((line) => line !== '').join('\n')}\n`;
+  return { pins: lines.filter((line) => line !== ''), lines: undefined };
 }

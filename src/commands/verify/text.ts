@@ -8,7 +8,13 @@ const SHOWN = 20;
 
 /** The result for people: one line that says it all, then what differs, then what was excused. */
 export function renderVerify(record: VerifyRecord): string {
-  const lines = [headline(record), ...settingLines(record), ...fileLines(record), ...excuseLines(record)];
+  const lines = [
+    headline(record),
+    ...constraintLines(record),
+    ...settingLines(record),
+    ...fileLines(record),
+    ...excuseLines(record),
+  ];
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }
 
@@ -22,6 +28,14 @@ function headline(record: VerifyRecord): string {
     ...(record.settings.length > 0 ? [count(record.settings.length, 'setting')] : []),
   ].join(' and ');
   return `✗ ${record.image.reference} differs from ${other} in ${what}: ${looked}`;
+}
+
+/** What the plain build was held to, or why to nothing. */
+function constraintLines({ constraints: { from, versions, why } }: VerifyRecord): readonly string[] {
+  const held = `The plain build was held to ${count(versions, 'version')}`;
+  if (from === 'lock') return [`  ${held} of the composed build's locks.`];
+  if (from === 'file') return [`  ${held} of the file.`];
+  return why === null ? [] : [`  The plain build was held to no versions: ${why}.`];
 }
 
 function settingLines({ settings }: VerifyRecord): readonly string[] {

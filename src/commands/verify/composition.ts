@@ -1,0 +1,74 @@
+import { walkSurely } from '../../compose/compose.ts';
+import type { InstalledStep } from '../../compose/install-step.ts';
+import { NotComposable } from '../../compose/state.ts';
+import { LayerwrightError } from '../../errors.ts';
+import type { Host } from '../../host/host.ts';
+import { formatReference, parseReference } from '../../image/reference.ts';
+import { planBuild } from '../../plan/build-plan.ts';
+import { gatherBuildFacts } from '../build-facts.ts';
+import type { BuildRequest } from '../build-request.ts';
+import { openComposition } from '../compose/open-composition.ts';
+import { type ReadFacts, unsuitedFor } from '../compose/suits.ts';
+import type { Constraints } from './plain-build.ts';
+
+/** What a composed build of the same Dockerfile comes to. */
+export interface Composition {
+  /** The versions of its locks, for the steps that install them; undefined if there are none. */
+  readonly constraints: Constraints | undefined;
+  /** Whether BuildKit runs something for it. */
+  readonly solves: boolean;
+}
+
+/**
+ * Walks the Dockerfile as a composed build does, and makes, solves and sends nothing.
+ *
+ * @param image decides the cache repository, if the build names none
+ * @returns a reason (for people) if it would not be composed, or cannot be walked now
+ */
+export async function compositionOf(
+  host: Host,
+  build: BuildRequest,
+  image: string,
+): Promise<Composition | { readonly reason: string }> {
+  const request = composedRequest(build, image);
+  const facts = await gatherBuildFacts(host, request);
+  const plan = planBuild(facts, request.wishes);
+  const unsuited = unsuitedFor(request, facts, plan);
+  if (unsuited !== undefined) return { reason: unsuited };
+  try {
+    await using composition = await openComposition(host, request, facts as ReadFacts, plan, {
+      looksOnly: true,
+    });
+    const { installs, segments } = await walkSurely(composition.composer);
+    return {
+      constraints: constraintsOf(installs),
+      solves: segments.some(({ kind }) => kind === 'solved'),
+    };
+  } catch (error) {
+    if (error instanceof NotComposable) return { reason: error.reason };
+    // Whatever is wrong with the Dockerfile, the plain build says it too.
+    if (error instanceof LayerwrightError && error.code !== 'INTERRUPTED') return { reason: error.message };
+    throw error;
+  }
+}
+
+function composedRequest(build: BuildRequest, image: string): BuildRequest {
+  const { domain, path, tag = 'latest' } = parseReference(image);
+  return {
+    ...build,
+    tags: [formatReference({ domain, path, tag, digest: undefined })],
+    stageDirectories: [],
+    wishes: { ...build.wishes, way: 'auto', push: true, load: false, outputs: [] },
+  };
+}
+
+/** A name that two steps install in two versions is left out: no step can be held to both. */
+function constraintsOf(installs: readonly InstalledStep[]): Constraints | undefined {
+  const versions = new Map<string, Set<string>>();
+  for (const { locked } of installs)
+    for (const { name, version } of locked.resolved.lock.distributions)
+      versions.set(name, (versions.get(name) ?? new Set()).add(version));
+  const pins = [...versions].flatMap(([name, all]) => (all.size === 1 ? [`${name}==${[...all][0]}`] : []));
+  if (pins.length === 0) return undefined;
+  return { pins: pins.sort(), lines: new Set(installs.map(({ line }) => line)) };
+}

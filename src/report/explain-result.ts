@@ -1,0 +1,67 @@
+import type { PlanCounts } from './plan-result.ts';
+
+/** What keeps a build from being faster, and what changed: the `--json` output of `layerwright explain`. */
+export interface ExplainResult {
+  readonly schemaVersion: 1;
+  readonly dockerfile: string | null;
+  readonly target: string;
+  readonly platform: string | null;
+  /** `solved` if BuildKit would build all of it. */
+  readonly way: 'composed' | 'solved';
+  /** Why BuildKit would build all of it; null if it would not. */
+  readonly reason: string | null;
+  /** What to change about that; null if nothing helps. */
+  readonly hint: string | null;
+  readonly cacheRepository: string | null;
+  /** The last build of the same branch, Dockerfile, target and platform; null if none left a record. */
+  readonly last: {
+    readonly branch: string | null;
+    /** 40 hex digits. */
+    readonly commit: string | null;
+    /** RFC 3339. */
+    readonly builtAt: string | null;
+  } | null;
+  /** What changed since then, in the order of an image. */
+  readonly changes: readonly ExplainedChange[];
+  /** Null if BuildKit would build all of it. */
+  readonly counts: PlanCounts | null;
+  /** What only BuildKit can do, the costliest first. */
+  readonly solved: readonly ExplainedInstruction[];
+}
+
+export interface ExplainedChange {
+  readonly kind: 'base' | 'solved' | 'dependencies' | 'application' | 'settings';
+  /** `requirements.txt`, `base python:3.11-slim`, `COPY . /app`. */
+  readonly subject: string;
+  /** `numpy 2.1.0 -> 2.2.0`. At least one. */
+  readonly what: readonly string[];
+  /** New layers that come of it. */
+  readonly layers: number;
+  /** Of how many in the image. */
+  readonly of: number;
+  /** Of the files in those layers. */
+  readonly bytes: number;
+  /** What it took when it was made; null if that is not known. */
+  readonly seconds: number | null;
+}
+
+/** When an instruction runs again. */
+export type Repeats = 'always' | 'application' | 'dependencies' | 'base';
+
+export interface ExplainedInstruction {
+  /** `Dockerfile:12` */
+  readonly place: string;
+  readonly stage: string;
+  /** As written, in one line. */
+  readonly text: string;
+  readonly reason: string;
+  readonly hint: string | null;
+  /** `there` if an earlier build solved it, `missing` if a build now has to. */
+  readonly state: 'there' | 'missing';
+  /** `always`: each build. `application`: a copied file changes. `dependencies`: one of these changes. `base`: a new base image. */
+  readonly repeats: Repeats;
+  /** Of `application`: the instructions that copy. */
+  readonly copies: readonly string[];
+  /** What its segment took BuildKit the last time; null if that is not known. */
+  readonly seconds: number | null;
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { temporaryDirectory } from '../../src/host/files.ts';
+import type { PlanResult } from '../../src/report/plan-result.ts';
+import { layerwright } from './launch.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+
+/** What is planned, by the name of its snapshot; `npm test` with `LW_WRITE_PLANS=1` in the environment writes them anew. */
+const PLANS: Readonly<Record<string, readonly string[]>> = {
+  recipe: ['examples/recipe'],
+  naive: ['examples/naive'],
+  'naive-debian': ['--build-arg', 'BASE=python:3.11-debian', 'examples/naive'],
+  venv: ['examples/venv'],
+  hashes: ['examples/hashes'],
+  several: ['examples/several'],
+  nonroot: ['examples/nonroot'],
+  chat: ['examples/chat'],
+  'chat-naive-offline': ['--offline', '-f', 'examples/chat/Dockerfile.naive', 'examples/chat'],
+  'chat-recipe-offline': ['--offline', '-f', 'examples/chat/Dockerfile.recipe', 'examples/chat'],
+};
+
+/** Without what depends on the machine, the day, or the bytes of wheels and base images. */
+function masked(plan: PlanResult): PlanResult {
+  return {
+    ...plan,
+    cacheRepository: plan.cacheRepository && 'REPOSITORY',
+    bases: plan.bases.map((base) => ({ ...base, digest: base.digest && 'sha256:DIGEST' })),
+    dependencies: plan.dependencies.map((step) => ({
+      ...step,
+      distributions: step.distributions.map((one) => ({ ...one, bytes: one.bytes && 1 })),
+    })),
+    layers: plan.layers.map((layer) => ({ ...layer, key: layer.key && 'KEY', bytes: layer.bytes && 1 })),
+    counts: plan.counts && { ...plan.counts, missingBytes: 1 },
+  };
+}
+
+for (const [name, words] of Object.entries(PLANS))
+  test(`the plan of ${name} is the one that is written down`, async () => {
+    await using cache = await temporaryDirectory();
+    const result = await layerwright(['plan', '--json', '--platform', 'linux/amd64', ...words], {
+      env: { LAYERWRIGHT_CACHE_DIR: cache.path },
+      cwd: root,
+    });
+    assert.equal(result.exitCode, 0, result.stderr);
+    const plan = masked(JSON.parse(result.stdout) as PlanResult);
+    const file = join(import.meta.dirname, 'plans', `${name}.json`);
+    if (process.env.LW_WRITE_PLANS) await writeFile(file, `${JSON.stringify(plan, undefined, 2)}\n`);
+    assert.deepEqual(plan, JSON.parse(await readFile(file, 'utf8')));
+  });
