@@ -51,8 +51,8 @@ export function demoPage(rows: readonly Row[], answer: Answer, facts: RunFacts):
     { title: 'Seconds, the whole command', options: (scheme: Scheme) => secondsChart(rows, scheme) },
     { title: 'Bytes pushed: image and layer cache', options: (scheme: Scheme) => pushedChart(rows, scheme) },
     {
-      title: 'Steps: found in the cache, and executed',
-      options: (scheme: Scheme) => stepsChart(rows, scheme),
+      title: 'Layers: found, and made',
+      options: (scheme: Scheme) => layersChart(rows, scheme),
     },
   ];
   const versions = Object.entries(facts.versions).map(([name, version]) => `${name} ${version}`);
@@ -101,8 +101,8 @@ ${charts.map(({ title, options }) => chart(title, rows.length, options)).join('\
 ${rows.map((row) => `<tr>${COLUMNS.map((column, index) => cell('td', column.cell(row), index)).join('')}</tr>`).join('\n')}
 </tbody>
 </table></div>
-<p class="quiet">Seconds are wall-clock time of the whole command, with the builder already running. <em>buildx</em> is the same
-build by buildx itself with the same flags. Pushed is what the registry grew by.</p>
+<p class="quiet">Seconds are wall-clock time of the whole command, with the builder already running. <em>recipe</em> is the same
+Dockerfile built by buildx, with its layer cache in the registry. Pushed is what the registry grew by.</p>
 <h2>The image runs</h2>
 <p><code>GET /healthz</code> answers <code>${escaped(answer.health)}</code></p>
 <blockquote><p>${escaped(answer.question)}</p><p>${escaped(answer.reply)}</p></blockquote>
@@ -113,12 +113,13 @@ ${escaped(versions.join(', '))}. To repeat it: <code>npm ci &amp;&amp; npm run d
 `;
 }
 
-/** The finding in one sentence. */
+/** The finding in one sentence: the last change, by the recipe and by Layerwright. */
 function headline(rows: readonly Row[]): string {
-  const [cold] = rows;
-  const changed = rows.findLast((row) => row.tool === 'layerwright');
-  if (!cold || !changed) return 'Nothing was built';
-  return `${formatSeconds(cold.seconds)} when nothing is known, ${formatSeconds(changed.seconds)} after ${changed.scenario.replace(/ changed$/, ' has changed')}`;
+  const recipe = rows.findLast((row) => row.tool === 'recipe');
+  const ours = rows.findLast((row) => row.tool === 'layerwright');
+  if (!recipe || !ours) return 'Nothing was built';
+  const change = /^nothing known$/.test(ours.scenario) ? 'When nothing is known' : `With ${ours.scenario}`;
+  return `${change}: ${formatSeconds(ours.seconds)}, and ${formatSeconds(recipe.seconds)} by the recipe`;
 }
 
 function secondsChart(rows: readonly Row[], scheme: Scheme): EChartsOption {
@@ -141,17 +142,17 @@ function pushedChart(rows: readonly Row[], scheme: Scheme): EChartsOption {
   ]);
 }
 
-/** buildx does not tell its steps. */
-function stepsChart(all: readonly Row[], scheme: Scheme): EChartsOption {
-  const rows = all.filter(({ totalSteps }) => totalSteps !== null);
-  const executed = rows.map(({ cachedSteps, totalSteps }) => (totalSteps ?? 0) - (cachedSteps ?? 0));
+/** buildx does not tell what it made. */
+function layersChart(all: readonly Row[], scheme: Scheme): EChartsOption {
+  const rows = all.filter(({ allLayers }) => allLayers !== null);
+  const made = rows.map(({ foundLayers, allLayers }) => (allLayers ?? 0) - (foundLayers ?? 0));
   return bars(rows, scheme, [
-    { name: 'cached', values: rows.map(({ cachedSteps }) => cachedSteps ?? 0), label: () => '' },
+    { name: 'found', values: rows.map(({ foundLayers }) => foundLayers ?? 0), label: () => '' },
     {
-      name: 'executed',
-      values: executed,
+      name: 'made',
+      values: made,
       colour: scheme.rest,
-      label: ({ cachedSteps, totalSteps }) => `${cachedSteps} of ${totalSteps} cached`,
+      label: ({ foundLayers, allLayers }) => `${foundLayers} of ${allLayers} found`,
     },
   ]);
 }
@@ -187,7 +188,7 @@ function bars(rows: readonly Row[], scheme: Scheme, series: readonly Series[]): 
       barWidth: 22,
       data: values.map((value, index) => ({
         value,
-        itemStyle: { color: colour ?? (rows[index]?.tool === 'buildx' ? scheme.other : scheme.ours) },
+        itemStyle: { color: colour ?? (rows[index]?.tool === 'recipe' ? scheme.other : scheme.ours) },
       })),
       label: {
         show: true,
@@ -200,7 +201,7 @@ function bars(rows: readonly Row[], scheme: Scheme, series: readonly Series[]): 
 }
 
 function nameOf({ scenario, tool }: Row): string {
-  return tool === 'buildx' ? `${scenario} (buildx)` : scenario;
+  return tool === 'recipe' ? `${scenario} (recipe)` : scenario;
 }
 
 /** One chart in both schemes; the page shows the one that the reader's system prefers. */

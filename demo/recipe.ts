@@ -32,7 +32,9 @@ async function buildOnce(host: Host, testbed: Testbed, project: Project, kind: K
     // Over plain HTTP pip keeps only what a trusted host sends.
     ...['--build-arg', 'PIP_TRUSTED_HOST=127.0.0.1'],
   ];
-  const words = ['build', '--push', '--file', `Dockerfile.${kind}`, '--tag', tag, ...index, '.'];
+  // What the recipe is worth by itself: nothing is composed here.
+  const way = kind === 'recipe' ? ['--way', 'solved'] : [];
+  const words = ['build', '--push', ...way, '--file', `Dockerfile.${kind}`, '--tag', tag, ...index, '.'];
   // As people start: no cache to find on a fresh builder, and what buildx does by itself.
   const naive = ['buildx', ...words, '--provenance=false'];
   const recipe = [process.execPath, LAUNCHER, ...words];

@@ -1,5 +1,6 @@
 /**
- * The main job on real input: `examples/chat` built on three builders that have never seen it, pushed, run and asked.
+ * The main job on real input: `examples/chat`, by the recipe that everyone copies and by Layerwright, each time on a host that
+ * has never seen it; pushed, run and asked.
  * Prints a table and writes it as a page.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -13,7 +14,7 @@ import { painter } from '../src/report/format.ts';
 import { stepsFor } from '../src/report/steps.ts';
 import { startTestbed, type Testbed } from '../testbed/testbed.ts';
 import { type Answer, ask } from './ask.ts';
-import { buildByBuildx, buildByLayerwright } from './build.ts';
+import { buildByLayerwright, buildByRecipe } from './build.ts';
 import { asRoot } from './main.ts';
 import { demoPage } from './page.ts';
 import { checkOut, type Project } from './project.ts';
@@ -26,20 +27,23 @@ interface Outcome {
   readonly answer: Answer;
 }
 
-/** Three builds by Layerwright, each on a fresh builder, and one by buildx with the same flags to compare with. */
+/** Each change built twice, on a fresh builder each: the recipe's Dockerfile by buildx, and by Layerwright. */
 async function buildAll(host: Host, testbed: Testbed, project: Project, steps: Steps): Promise<Row[]> {
   const rows: Row[] = [];
-  const onFreshBuilder = async (scenario: string, build: typeof buildByLayerwright) => {
-    // The first builder is as fresh as it came up.
-    if (rows.length > 0) await testbed.freshBuilder();
-    steps.note(`\n${painter(host.output.colour)('bold', `Fresh builder: ${scenario}`)}`);
-    rows.push(await build(host, testbed, project, scenario));
+  const build = async (scenario: string) => {
+    for (const by of [buildByRecipe, buildByLayerwright]) {
+      // The first builder is as fresh as it came up.
+      if (rows.length > 0) await testbed.freshBuilder();
+      steps.note(`\n${painter(host.output.colour)('bold', `Fresh builder: ${scenario}`)}`);
+      rows.push(await by(host, testbed, project, scenario));
+    }
   };
-  await onFreshBuilder('nothing known', buildByLayerwright);
-  await onFreshBuilder('nothing changed', buildByLayerwright);
-  await onFreshBuilder('nothing changed', buildByBuildx);
+  await build('nothing known');
+  await build('nothing changed');
   await project.change('app/__init__.py', '"1.4.0"', '"1.4.1"');
-  await onFreshBuilder('one line changed', buildByLayerwright);
+  await build('one line changed');
+  await project.change('requirement.txt', 'idna==3.20', 'idna==3.19');
+  await build('one package bumped');
   return rows;
 }
 

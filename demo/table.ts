@@ -4,15 +4,15 @@ import { formatBytes, formatSeconds } from '../src/report/format.ts';
 export interface Row {
   /** What was known and what had changed, e.g. `nothing changed`. */
   readonly scenario: string;
-  readonly tool: 'layerwright' | 'buildx';
+  /** The recipe is the same Dockerfile, built by buildx with a layer cache in the registry. */
+  readonly tool: 'layerwright' | 'recipe';
   /** Wall-clock seconds of the whole command. */
   readonly seconds: number;
   /** Bytes of new blobs in the registry: of the image and of the layer cache. */
   readonly pushedBytes: number;
-  /** Bytes that the builder fetched. Null where nobody counted. */
-  readonly pulledBytes: number | null;
-  readonly cachedSteps: number | null;
-  readonly totalSteps: number | null;
+  /** Layers of the image that were there or found, and all of them. Null where nobody counted. */
+  readonly foundLayers: number | null;
+  readonly allLayers: number | null;
 }
 
 /** The columns of the table, for the terminal and for the page. */
@@ -21,11 +21,10 @@ export const COLUMNS: readonly { readonly title: string; readonly cell: (row: Ro
   { title: 'by', cell: ({ tool }) => tool },
   { title: 'seconds', cell: ({ seconds }) => formatSeconds(seconds) },
   { title: 'pushed', cell: ({ pushedBytes }) => formatBytes(pushedBytes) },
-  { title: 'pulled', cell: ({ pulledBytes }) => (pulledBytes === null ? '-' : formatBytes(pulledBytes)) },
   {
-    title: 'steps cached',
-    cell: ({ cachedSteps, totalSteps }) =>
-      cachedSteps === null || totalSteps === null ? '-' : `${cachedSteps} of ${totalSteps}`,
+    title: 'layers made',
+    cell: ({ foundLayers, allLayers }) =>
+      foundLayers === null || allLayers === null ? '-' : `${allLayers - foundLayers} of ${allLayers}`,
   },
 ];
 

@@ -8,14 +8,16 @@ const CANNOT_LINK = ['EPERM', 'EACCES', 'EXDEV', 'EMLINK', 'ENOTSUP', 'EOPNOTSUP
 /**
  * Gives a new tree what only the old one has, by hard links: neither tree loses anything.
  *
- * @returns false if that cannot be done here
+ * @returns `impossible` if that cannot be done here, `again` if the old tree was taken away meanwhile: then not all of it is there
  */
-export async function keepOthers(old: string, content: string): Promise<boolean> {
+export async function keepOthers(old: string, content: string): Promise<'kept' | 'again' | 'impossible'> {
   try {
     await linkOthers(bytes(old), bytes(content));
-    return true;
+    return 'kept';
   } catch (error) {
-    if (CANNOT_LINK.includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return 'again';
+    if (CANNOT_LINK.includes(code)) return 'impossible';
     throw error;
   }
 }
@@ -28,8 +30,12 @@ async function linkOthers(old: Buffer, content: Buffer): Promise<void> {
       if (after === undefined) await link(from, to);
     } else if (after === undefined) {
       await mkdir(to, { mode: 0o700 });
-      await linkOthers(from, to);
-      await likeDirectory(to, before);
+      try {
+        await linkOthers(from, to);
+      } finally {
+        // Another attempt finds it there, and leaves it as it is.
+        await likeDirectory(to, before);
+      }
     } else if (after.isDirectory()) await linkOthers(from, to);
   }
 }

@@ -91,7 +91,9 @@ async function placeWhole(placement: Placement): Promise<'placed' | 'again' | 'i
   const old = await stat(target).catch(() => undefined);
   if (old === undefined) await finishDirectories(content, directories, asOwner);
   else {
-    if (!(await mayBeExchanged(placement)) || !(await keepOthers(target, content))) return 'impossible';
+    if (!(await mayBeExchanged(placement))) return 'impossible';
+    const others = await keepOthers(target, content);
+    if (others !== 'kept') return others;
     await finishDirectories(content, exceptTop(directories), asOwner);
     await likeDirectory(content, old);
   }

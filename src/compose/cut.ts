@@ -5,7 +5,7 @@ import { type Mount, mountsOf } from '../dockerfile/mounts.ts';
 import type { StageState } from '../image/config-start.ts';
 import { type DependencyAction, type RecognisedStep, recognise } from '../python/recognise.ts';
 import { higherUp } from './higher-up.ts';
-import type { Obstacle } from './state.ts';
+import { NotComposable, type Obstacle } from './state.ts';
 
 /** Instructions of a stage that are produced in one way; `at`, `from` and `to` are indices of the stage's instructions. */
 export type Part =
@@ -66,6 +66,29 @@ export function cutStage(stage: CuttableStage): readonly Part[] {
     }
   }
   return parts;
+}
+
+/**
+ * An installation as it is with the files that configure pip when it comes to it: since the stage began one may have been copied
+ * or written. Pure.
+ *
+ * @throws NotComposable if it is not surely understood with them
+ */
+export function reconfigured(
+  stage: CuttableStage,
+  part: Extract<Part, { kind: 'install' }>,
+  pipConfigurations: readonly string[],
+): Extract<Part, { kind: 'install' }> {
+  const isSame =
+    pipConfigurations.length === stage.pipConfigurations.length &&
+    pipConfigurations.every((text, at) => text === stage.pipConfigurations[at]);
+  if (isSame) return part;
+  const parts = cutStage({ ...stage, pipConfigurations });
+  const found = parts.find((one) => one.kind === 'install' && one.at === part.at);
+  if (found?.kind === 'install') return found;
+  const { line } = stage.node.instructions[part.at] as { line: number };
+  const why = parts.flatMap((one) => (one.kind === 'solved' ? one.why : [])).find((one) => one.line === line);
+  throw new NotComposable(line, why?.reason ?? 'a file configures pip', why?.hint);
 }
 
 const VENV_RUNS = "a virtual environment is made by the image's own Python, once";

@@ -1,6 +1,7 @@
 import type { PathEntry } from '../image/path-entry.ts';
 import type { PathIndex } from '../image/path-index.ts';
 import { readTar } from '../image/tar-read-stream.ts';
+import { isEscaped } from '../image/tar-text.ts';
 import { layerArchive } from '../layers/layer-archive.ts';
 import { ancestorsOf } from '../layers/layer-directories.ts';
 import { type LayerEntry, writeLayer } from '../layers/write-layer.ts';
@@ -26,6 +27,7 @@ export interface ExtractRequest {
  *
  * @param wanted the files as they are to be copied: what is not in it any more is left out
  * @param keep absolute paths
+ * @throws NotComposable for names that cannot be written
  */
 export function extractLayer(
   { compression, openLayer }: ExtractRequest,
@@ -37,6 +39,9 @@ export function extractLayer(
   const entries = keep
     .flatMap((path) => [...entriesBelow(image.files.index, path)])
     .filter(({ path }) => wanted.get(path) !== undefined);
+  const odd = entries.find(({ path, link }) => isEscaped(path) || isEscaped(link));
+  if (odd !== undefined)
+    throw new NotComposable(line, `/${odd.path} of the stage has a name that is no proper UTF-8`);
   const layers = layersWith(image, keep);
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   return {

@@ -10,7 +10,7 @@ import type { Compression } from '../layers/layer.ts';
 import { pipConfigurations } from '../python/detect-files.ts';
 import { copiedBefore } from './assumed-copies.ts';
 import { copyStep, homeOf, workdirStep } from './copy-step.ts';
-import { cutStage, type Part } from './cut.ts';
+import { type CuttableStage, cutStage, type Part, reconfigured } from './cut.ts';
 import { type InstalledStep, type InstallWorld, installStep } from './install-step.ts';
 import type { Prefix, PrefixPoint } from './prefix.ts';
 import { type SolveRequest, solveRequest } from './solve-request.ts';
@@ -104,6 +104,7 @@ export async function walk(
   const installs: InstalledStep[] = [];
   const pending: SolveRequest[] = [];
   const unknown: UnknownPart[] = [];
+  const stages = new Map<StageNode, CuttableStage>();
   let prefix: Walked['prefix'];
 
   const stageEnd = (index: number): Promise<StageEnd> => {
@@ -129,14 +130,17 @@ export async function walk(
     return { state };
   };
 
-  const partsOf = (node: StageNode, state: ImageState) =>
-    cutStage({
+  const partsOf = (node: StageNode, state: ImageState) => {
+    const stage: CuttableStage = {
       path: request.dockerfile.path,
       node,
       states: statesOf(node, state.stage),
       pipConfigurations: configurationsOf(state),
       forced: request.forced,
-    });
+    };
+    stages.set(node, stage);
+    return cutStage(stage);
+  };
 
   const startOf = async (node: StageNode): Promise<ImageState> => {
     const { base, stage } = node;
@@ -182,7 +186,9 @@ export async function walk(
       case 'plain':
         return { after: await plainStep(request, world, state, node, part.at) };
       case 'install': {
-        const { after, installed } = await installStep(request, world, state, node, part);
+        const stage = stages.get(node) as CuttableStage;
+        const install = reconfigured(stage, part, configurationsOf(state));
+        const { after, installed } = await installStep(request, world, state, node, install);
         installs.push(...installed);
         return { after };
       }

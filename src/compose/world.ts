@@ -35,7 +35,9 @@ export function openWorld({ host, reader, lock, directory, dockerfile, reuses }:
   const bases = new Map<string, Promise<GivenImage>>();
   const solved = new Map<string, GivenImage>();
   const now = new Set<string>();
-  const lost = new Set<string>();
+  const unusable = new Set<string>();
+  const isUnusable = ({ layers, below }: GivenImage) =>
+    layers.slice(below?.layers.length).some(({ blob }) => unusable.has(blob.descriptor.digest));
   const digests = new Map<string, Promise<string>>();
   const digest = (reference: string) => {
     const known = digests.get(reference) ?? digestOf(reader, reference);
@@ -60,23 +62,22 @@ export function openWorld({ host, reader, lock, directory, dockerfile, reuses }:
     async solved(request) {
       const known = solved.get(request.key);
       if (known) return known;
-      const isKnown = reuses && !request.volatile && !lost.has(request.key);
-      if (!isKnown && !now.has(request.key)) return undefined;
+      const isNew = now.has(request.key);
+      if (!isNew && (request.volatile || !reuses)) return undefined;
       const { files, layers, given } = request.parent;
       const lower = { files, layers: layers.length, given };
-      const image = await readSolved(reader, solvedTag(request), lower, now.has(request.key));
+      const image = await readSolved(reader, solvedTag(request), lower, isNew);
+      if (!isNew && image !== undefined && isUnusable(image)) return undefined;
       if (image !== undefined) solved.set(request.key, image);
       return image;
     },
     hasSolved: ({ key }) => void now.add(key),
     forget(blobs) {
-      const unusable = new Set([...blobs.lost, ...blobs.damaged]);
-      for (const [key, { layers, below }] of solved) {
-        const own = layers.slice(below?.layers.length);
-        if (!own.some(({ blob }) => unusable.has(blob.descriptor.digest))) continue;
+      for (const digest of [...blobs.lost, ...blobs.damaged]) unusable.add(digest);
+      for (const [key, image] of solved) {
+        if (!isUnusable(image)) continue;
         solved.delete(key);
         now.delete(key);
-        lost.add(key);
       }
     },
   };

@@ -1,4 +1,4 @@
-import { type BuildOptions, type GlobalScope, globalScope } from './arguments.ts';
+import type { BuildOptions, GlobalScope } from './arguments.ts';
 import { expandFully } from './lex.ts';
 import type { Dockerfile, Stage } from './parse.ts';
 import { type Platform, readPlatform } from './platform.ts';
@@ -28,11 +28,6 @@ export type Base = Source & {
  *
  * @throws LayerwrightError `DOCKERFILE_INVALID` (1)
  */
-export function expandedBase(dockerfile: Dockerfile, stage: Stage, options: BuildOptions): Base {
-  return baseOf(dockerfile, stage, globalScope(dockerfile, options), options);
-}
-
-/** {@link expandedBase} for a global scope that is at hand. */
 export function baseOf(
   dockerfile: Dockerfile,
   stage: Stage,

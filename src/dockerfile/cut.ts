@@ -9,21 +9,6 @@ export type Cut =
   | { readonly text: string; readonly reason?: undefined }
   | { readonly text?: undefined; readonly reason: string };
 
-/**
- * The text up to a stage's instruction, byte for byte: directives, arguments before the first FROM and earlier stages stay. The
- * stage is its last one. A TARGETSTAGE that somebody reads is another one: give it by `--build-arg`.
- *
- * @param instruction index in the stage's instructions; -1 for nothing but the FROM
- */
-export function truncateAfter(dockerfile: Dockerfile, stage: Stage, instruction: number): Cut {
-  const last = instruction < 0 ? stage.from : instructionAt(stage, instruction);
-  const text = dockerfile.text.slice(0, last.scanned.end);
-  return checked(dockerfile, text, [
-    ...dockerfile.stages.slice(0, stage.index).map(instructionsOf),
-    [stage.from, ...stage.instructions.slice(0, instruction + 1)],
-  ]);
-}
-
 /** A part of a stage that starts from an image of its own. */
 export interface Continuation {
   /** Index of the first instruction. */
@@ -122,70 +107,8 @@ function quoted(value: string, escapeWith: string): string {
   return `"${escaped.join('')}"`;
 }
 
-/**
- * The text with what follows one RUN replaced, all else byte for byte.
- *
- * @param argument flags and command, in one line or with continuations and heredocs of its own
- */
-export function replaceRun(dockerfile: Dockerfile, stage: Stage, instruction: number, argument: string): Cut {
-  const run = instructionAt(stage, instruction);
-  const { start, end } = run.scanned;
-  const whole = dockerfile.text.slice(start, end);
-  const [ending = ''] = /\r?\n?$/.exec(whole) ?? [];
-  const text = `${dockerfile.text.slice(0, start)}RUN ${argument}${ending}${dockerfile.text.slice(end)}`;
-  const replaced = stage.instructions.map((one, index) => (index === instruction ? undefined : one));
-  return checked(
-    dockerfile,
-    text,
-    dockerfile.stages.map((one) =>
-      one.index === stage.index ? [stage.from, ...replaced] : instructionsOf(one),
-    ),
-  );
-}
-
-/** A text in which every stage has a name, so that a `--build-context` can replace it. */
-export type NamedStages = Cut & {
-  /** By index; `''` for the last stage if it has none. */
-  readonly names: readonly string[];
-};
-
-/**
- * Gives each stage without a name one; numbers go on to work. The last stage stays as it is: its name would be TARGETSTAGE.
- */
-export function nameStages(dockerfile: Dockerfile): NamedStages {
-  const taken = new Set(dockerfile.stages.map(({ name }) => name));
-  const names: string[] = [];
-  let text = '';
-  let copied = 0;
-  for (const { index, name, from } of dockerfile.stages) {
-    const last = index === dockerfile.stages.length - 1;
-    const free = [`lw-stage-${index}`, ...Array.from(taken, (_, more) => `lw-stage-${index}-${more}`)];
-    const chosen = name ?? (last ? '' : (free.find((one) => !taken.has(one)) as string));
-    names.push(chosen);
-    if (name !== undefined || chosen === '') continue;
-    const { start, end, flags, rest } = from.scanned;
-    const [ending = ''] = /\r?\n?$/.exec(dockerfile.text.slice(start, end)) ?? [];
-    const line = ['FROM', ...flags, rest, 'AS', chosen].join(' ');
-    text += `${dockerfile.text.slice(copied, start)}${line}${ending}`;
-    copied = end;
-  }
-  text += dockerfile.text.slice(copied);
-  const expected = dockerfile.stages.map(({ name, instructions, from }, index) => [
-    name === undefined && names[index] !== '' ? undefined : from,
-    ...instructions,
-  ]);
-  return { ...checked(dockerfile, text, expected), names };
-}
-
 function instructionsOf(stage: Stage): readonly Instruction[] {
   return [stage.from, ...stage.instructions];
-}
-
-function instructionAt(stage: Stage, index: number): Instruction {
-  const found = stage.instructions[index];
-  if (found === undefined)
-    throw new RangeError(`the stage in line ${stage.line} has no instruction ${index}`);
-  return found;
 }
 
 /** An instruction that must be found again; the command of a RUN; `undefined` for one of ours. */

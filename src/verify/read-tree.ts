@@ -23,20 +23,12 @@ export interface LayerSource {
  */
 export async function treeOfLayers(layers: readonly LayerSource[], below?: Tree): Promise<Tree> {
   const growing = growingTree(below);
-  for (const { mediaType, open } of layers)
-    await growing.add(layerArchive(await open(), mediaType), { whiteouts: true });
-  return growing.finish();
-}
-
-/** The file system of one plain archive, such as an export; whiteouts mean nothing in it. */
-export async function treeOfTar(archive: AsyncIterable<Uint8Array>): Promise<Tree> {
-  const growing = growingTree(undefined);
-  await growing.add(archive, { whiteouts: false });
+  for (const { mediaType, open } of layers) await growing.add(layerArchive(await open(), mediaType));
   return growing.finish();
 }
 
 interface GrowingTree {
-  readonly add: (archive: AsyncIterable<Uint8Array>, how: { whiteouts: boolean }) => Promise<void>;
+  readonly add: (archive: AsyncIterable<Uint8Array>) => Promise<void>;
   readonly finish: () => Tree;
 }
 
@@ -46,7 +38,7 @@ function growingTree(below: Tree | undefined): GrowingTree {
   // A tree's entries are sorted, so that a directory comes before what is in it.
   for (const entry of below?.entries.values() ?? []) place(root, entry);
   return {
-    async add(archive, { whiteouts }) {
+    async add(archive) {
       const hash = createHash('sha256');
       let tarBytes = 0;
       const hashed = tapped(archive, (chunk) => {
@@ -56,8 +48,8 @@ function growingTree(below: Tree | undefined): GrowingTree {
       const layer = layers.length;
       const watch = watchLayer((path) => (nodeAt(root, path)?.entry.layer ?? layer) < layer);
       for await (const { entry, content } of readTar(hashed)) {
-        if (whiteouts) watch.see(entry);
-        if (whiteouts && applyWhiteout(root, entry.path, layer)) continue;
+        watch.see(entry);
+        if (applyWhiteout(root, entry.path, layer)) continue;
         const facts = entry.type === 'file' ? await readFileFacts(entry.path, entry.size, content) : NO_FACTS;
         place(root, treeEntry(root, entry, facts, layer));
       }

@@ -16,6 +16,7 @@ import { type TestContext, test } from 'node:test';
 import { STAGING_PREFIX } from '../../src/cache/archive-write.ts';
 import { restoreDirectory, saveDirectory } from '../../src/cache/directory.ts';
 import { readManifest, writeManifest } from '../../src/cache/directory-manifest.ts';
+import { keepOthers } from '../../src/cache/directory-merge.ts';
 import { stage } from '../../src/cache/directory-place.ts';
 import { archiveName, referenceName } from '../../src/cache/store/keys.ts';
 import { openStore } from '../../src/cache/store/open.ts';
@@ -342,6 +343,12 @@ test('restores of one directory at the same time do not spoil it', async (t) => 
   assert.equal((await readdir(at('there/d'))).length, 50);
   assert.equal(await readFile(at('there/own'), 'utf8'), 'own');
   await assertNothingLeft(at());
+});
+
+test('a tree that another restore takes away meanwhile is no error: it is tried again', async (t) => {
+  const { at, write } = await machine(t);
+  await write('new', { a: 'a' });
+  assert.equal(await keepOthers(at('gone'), at('new')), 'again');
 });
 
 test('saves of one key at the same time: one of them wins whole', async (t) => {

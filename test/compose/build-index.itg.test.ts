@@ -38,7 +38,7 @@ test('a wheel that was exchanged since it was locked is refused, whatever its in
   const before = await shop.image();
   const layer = before.manifest.layers[3]?.digest as string;
   await shop.registry.blobs.remove(layer);
-  shop.index.add({ name: 'demo' }, [{ ...MODULE, content: 'evil = True\n' }]);
+  shop.index.add({ name: 'demo' }, [{ ...MODULE, content: 'version = "1.1"\n' }]);
   const { exitCode, stderr } = await shop.build(['-t', `${shop.app}:2`]);
   assert.deepEqual([exitCode, codeOf({ stderr })], [1, 'WHEEL_HASH_MISMATCH'], stderr);
 });
@@ -128,7 +128,7 @@ test('an index that is down: what is known is built, what is not is temporary', 
   const layer = (await shop.image()).manifest.layers[3]?.digest as string;
   await shop.registry.blobs.remove(layer);
   const lost = await shop.build(['-t', `${shop.app}:2`]);
-  assert.deepEqual([lost.exitCode, codeOf(lost)], [75, 'INDEX_UNREACHABLE'], lost.stderr);
+  assert.deepEqual([lost.exitCode, codeOf(lost)], [75, 'UNREACHABLE'], lost.stderr);
   await shop.project.write({ 'requirements.txt': 'demo>=1.0\n' });
   const { exitCode, stderr } = await shop.build(['-t', `${shop.app}:2`]);
   assert.deepEqual([exitCode, codeOf({ stderr })], [75, 'INDEX_UNREACHABLE'], stderr);
@@ -176,21 +176,43 @@ test('what the project, the machine or the user says of indexes to uv and pip do
   assert.ok((await shop.image()).holds(`${SITE}/demo.py`, MODULE.content));
 });
 
-test('an index that the image itself is configured for is not passed over', async () => {
+test('an index that the image is configured for, whenever that came, is the one that is asked', async () => {
   await using shop = await workshop();
   shop.index.add({ name: 'demo' }, [MODULE]);
   const dockerfile = plainDockerfile(shop.base, shop.index.url).replace(/--index-url \S+/, '');
+  const configuration = `[global]\nindex-url = ${shop.index.url}\n`;
+  const ways: Readonly<Record<string, string>> = {
+    'a variable': dockerfile.replace('WORKDIR', `ENV PIP_INDEX_URL=${shop.index.url}\nWORKDIR`),
+    'a file that is copied before': dockerfile.replace('COPY', 'COPY pip.conf /etc/pip.conf\nCOPY'),
+    'a file of the user': dockerfile.replace('COPY', 'COPY pip.conf /root/.config/pip/\nCOPY'),
+    'a stage before': dockerfile.replace(
+      '\n',
+      ' AS configured\nCOPY pip.conf /etc/pip.conf\nFROM configured\n',
+    ),
+  };
+  for (const [what, text] of Object.entries(ways)) {
+    await shop.project.write({ Dockerfile: text, 'pip.conf': configuration });
+    await shop.built();
+    assert.ok((await shop.image()).holds(`${SITE}/demo.py`, MODULE.content), what);
+  }
+});
+
+test('a file that configures pip in a way that is not understood leaves it to pip', async () => {
+  await using shop = await workshop();
+  shop.index.add({ name: 'demo' }, [MODULE]);
   await shop.project.write({
-    Dockerfile: dockerfile.replace('WORKDIR', `ENV PIP_INDEX_URL=${shop.index.url}\nWORKDIR`),
+    Dockerfile: plainDockerfile(shop.base, shop.index.url).replace(
+      'COPY',
+      'COPY pip.conf /etc/pip.conf\nCOPY',
+    ),
+    'pip.conf': '[install]\ntarget = /srv\n',
   });
-  await shop.built();
-  assert.ok((await shop.image()).holds(`${SITE}/demo.py`, MODULE.content));
+  await fails(shop, 'NOT_COMPOSABLE', 1, /Dockerfile:5: RUN: .*target/);
   await shop.project.write({
-    Dockerfile: dockerfile.replace('COPY', 'COPY pip.conf /etc/pip.conf\nCOPY'),
-    'pip.conf': `[global]\nindex-url = ${shop.index.url}\n`,
+    Dockerfile: plainDockerfile(shop.base, shop.index.url).replace(
+      'COPY',
+      'COPY pip.conf /srv/\nENV PIP_CONFIG_FILE=/srv/pip.conf\nCOPY',
+    ),
   });
-  const { exitCode, stderr } = await shop.build(['-t', `${shop.app}:2`]);
-  // Composed with that index, or left to pip: in no case from another index.
-  if (exitCode === 0) assert.ok((await shop.image(`${shop.app}:2`)).holds(`${SITE}/demo.py`, MODULE.content));
-  else assert.deepEqual([exitCode, codeOf({ stderr })], [1, 'NOT_COMPOSABLE'], stderr);
+  await fails(shop, 'NOT_COMPOSABLE', 1, /Dockerfile:6: RUN: PIP_CONFIG_FILE/);
 });

@@ -168,5 +168,5 @@ export async function leftIn({ temporary }: Pick<Workshop, 'temporary'>): Promis
 
 /** The code of the error that a failed run reported. */
 export function codeOf({ stderr }: Pick<RunResult, 'stderr'>): string | undefined {
-  return /\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b/.exec(stderr)?.[1];
+  return /\[([A-Z][A-Z0-9_]+)\]$/m.exec(stderr)?.[1];
 }

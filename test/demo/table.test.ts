@@ -5,12 +5,12 @@ import { ROWS } from './rows.ts';
 
 test('the table stands in columns, numbers to the right', () => {
   assert.deepEqual(textTable(ROWS).split('\n'), [
-    '  build              by            seconds     pushed    pulled   steps cached',
-    '  ────────────────────────────────────────────────────────────────────────────',
-    '  nothing known      layerwright    97.4 s   462.0 MB   54.1 MB         0 of 7',
-    '  nothing changed    layerwright     1.4 s     5.7 kB    7.5 MB         7 of 7',
-    '  nothing changed    buildx          0.6 s        0 B         -              -',
-    '  one line changed   layerwright     1.9 s    33.9 kB    7.5 MB         6 of 7',
+    '  build             by            seconds     pushed   layers made',
+    '  ────────────────────────────────────────────────────────────────',
+    '  nothing known     recipe         66.3 s   542.0 MB             -',
+    '  nothing known     layerwright    15.4 s   269.3 MB      74 of 81',
+    '  nothing changed   recipe          1.2 s     5.7 kB             -',
+    '  nothing changed   layerwright     0.4 s    36.1 kB       1 of 81',
     '',
   ]);
 });

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readBuildArguments } from '../../src/dockerfile/arguments.ts';
-import { type Cut, continueFrom, nameStages, replaceRun, truncateAfter } from '../../src/dockerfile/cut.ts';
+import { type Cut, continueFrom } from '../../src/dockerfile/cut.ts';
 import { parseDockerfile, type Stage } from '../../src/dockerfile/parse.ts';
 import { stageScope } from '../../src/dockerfile/scope.ts';
 import { run } from '../../src/host/exec.ts';
@@ -93,7 +93,7 @@ test('a stage that is solved in two parts ends as one that is solved at once', a
   const scopes = stageScope(dockerfile, stage, readBuildArguments(GIVEN), undefined);
   for (const cut of [3, 6, 7, 9]) {
     const tag = `part-${cut}`;
-    await pushed(truncateAfter(dockerfile, stage, cut - 1), tag);
+    await pushed({ text: TEXT.slice(0, stage.instructions[cut - 1]?.scanned.end) }, tag);
     const scope = scopes[cut];
     assert.ok(scope);
     const part = { from: cut, to: stage.instructions.length, base: 'composed', scope };
@@ -102,17 +102,4 @@ test('a stage that is solved in two parts ends as one that is solved at once', a
     ]);
     assert.deepEqual(await notes(`rest-${cut}`), whole, `cut before instruction ${cut}`);
   }
-});
-
-test('another command in place of a RUN, and names for stages, leave the rest as it is', async () => {
-  const index = stage.instructions.findIndex(({ keyword }) => keyword === 'RUN');
-  const replaced = replaceRun(dockerfile, stage, index, 'echo mine > first');
-  const named = nameStages(parseDockerfile(replaced.text ?? '', 'Dockerfile'));
-  assert.deepEqual(named.names, ['lw-stage-0', 'base', 'work']);
-  await using other = await projectOf({ note: 'replaced\n' });
-  await pushed(named, 'replaced', [`--build-context=lw-stage-0=${other.path}`]);
-  const found = await notes('replaced');
-  assert.equal(found.first, 'mine\n');
-  assert.equal(found.note, 'replaced\n');
-  assert.match(found.second ?? '', /^LAST=its /m);
 });

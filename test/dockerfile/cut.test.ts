@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  argumentLines,
-  continueFrom,
-  nameStages,
-  replaceRun,
-  truncateAfter,
-} from '../../src/dockerfile/cut.ts';
+import { argumentLines, continueFrom } from '../../src/dockerfile/cut.ts';
 import { parseDockerfile, type Stage } from '../../src/dockerfile/parse.ts';
 import { stageScope } from '../../src/dockerfile/scope.ts';
 
@@ -29,13 +23,6 @@ const dockerfile = parseDockerfile(TEXT, 'Dockerfile');
 const named = dockerfile.stages[1] as Stage;
 const scopes = (buildArguments: ReadonlyMap<string, string>, environment: readonly string[] = []) =>
   stageScope(dockerfile, named, { buildArguments }, environment);
-
-test('the text up to an instruction, byte for byte', () => {
-  assert.equal(truncateAfter(dockerfile, named, 2).text, TEXT.slice(0, TEXT.indexOf('COPY <<E')));
-  assert.equal(truncateAfter(dockerfile, named, 3).text, TEXT.slice(0, TEXT.indexOf('\n# last')));
-  assert.equal(truncateAfter(dockerfile, named, -1).text, TEXT.slice(0, TEXT.indexOf('ARG A=')));
-  assert.throws(() => truncateAfter(dockerfile, named, 4), RangeError);
-});
 
 test('a part on another base, with the arguments that are in scope', () => {
   const scope = scopes(new Map([['C', 'given']]))[2];
@@ -100,25 +87,4 @@ test('what cannot be handed over is a reason', () => {
     part(stageScope(one, one.stages[0] as Stage, options, undefined)[1]).reason ?? '',
     /A is not known/,
   );
-});
-
-test('another argument for one RUN, all else as it was', () => {
-  const { text } = replaceRun(dockerfile, named, 2, 'other');
-  assert.equal(text, TEXT.replace(/RUN --mount[\s\S]*three\n/, 'RUN other\n'));
-  assert.ok(replaceRun(dockerfile, named, 2, 'a\nRUN b').reason, 'two instructions');
-  assert.ok(replaceRun(dockerfile, named, 2, '<<E').reason, 'it would swallow what follows');
-});
-
-test('stages without a name get one, the last one aside', () => {
-  const { text, names } = nameStages(dockerfile);
-  assert.deepEqual(names, ['lw-stage-0', 'named', '']);
-  assert.equal(text, TEXT.replace('FROM a\n', 'FROM a AS lw-stage-0\n'));
-  const taken = parseDockerfile(
-    'from --platform=$P `\n x\r\nFROM y AS lw-stage-0\nFROM z'.replace('`', '\\'),
-    'Dockerfile',
-  );
-  assert.deepEqual(nameStages(taken), {
-    text: 'FROM --platform=$P x AS lw-stage-0-0\r\nFROM y AS lw-stage-0\nFROM z',
-    names: ['lw-stage-0-0', 'lw-stage-0', ''],
-  });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BuildOptions, globalScope, readBuildArguments } from '../../src/dockerfile/arguments.ts';
-import { expandedBase } from '../../src/dockerfile/base.ts';
+import { baseOf } from '../../src/dockerfile/base.ts';
 import { stageGraph, stageNodes } from '../../src/dockerfile/graph.ts';
 import { parseDockerfile, type Stage } from '../../src/dockerfile/parse.ts';
 import { readPlatform } from '../../src/dockerfile/platform.ts';
@@ -135,9 +135,9 @@ test('FROM: stages, images, arguments and platforms', () => {
     'ARG V=3\nARG P=base\nFROM --platform=$BUILDPLATFORM "py:$V" AS base\nFROM $P AS Two\nFROM Two\nFROM scratch\n' +
     'FROM --platform=odd y\nFROM $NONE\nFROM 0\nARG V=9\n';
   const dockerfile = parseDockerfile(text, 'Dockerfile');
-  const bases = dockerfile.stages.map((stage) =>
-    expandedBase(dockerfile, stage, { buildArguments: new Map([['V', '4']]), buildPlatform: AMD64 }),
-  );
+  const options: BuildOptions = { buildArguments: new Map([['V', '4']]), buildPlatform: AMD64 };
+  const global = globalScope(dockerfile, options);
+  const bases = dockerfile.stages.map((stage) => baseOf(dockerfile, stage, global, options));
   assert.deepEqual(bases[0], { kind: 'image', reference: 'py:4', platform: AMD64 });
   assert.deepEqual(bases[1], { kind: 'stage', index: 0, platform: undefined });
   assert.deepEqual(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { treeOfLayers, treeOfTar } from '../../src/verify/read-tree.ts';
+import { treeOfLayers } from '../../src/verify/read-tree.ts';
 import type { Tree } from '../../src/verify/tree.ts';
 import { digestOf, inPieces, layersOf, treeOf } from './sample.ts';
 import { type TarLine, tarOf } from './tar.ts';
@@ -95,11 +95,6 @@ test("a whiteout of what is not there, and a storage driver's notes, do nothing"
     { path: '.wh..wh.plnk', type: 'directory' },
   ] as const;
   assert.deepEqual(paths(await treeOf(LOWER, notes)), paths(await treeOf(LOWER)));
-});
-
-test('in a plain archive a name that looks like a whiteout is a file', async () => {
-  const tree = await treeOfTar(inPieces(tarOf([...LOWER, { path: 'a/.wh.one' }])));
-  assert.ok(tree.entries.has('a/one') && tree.entries.has('a/.wh.one'));
 });
 
 test('a hard link leads to a file of its own or a lower layer, and to nothing else', async () => {

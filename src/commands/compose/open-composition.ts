@@ -136,6 +136,7 @@ export async function openComposition(
     forget(blobs) {
       layers.forget(blobs);
       world.forget(blobs);
+      solver.distrustCaches();
     },
     async [Symbol.asyncDispose]() {
       await pool?.close();

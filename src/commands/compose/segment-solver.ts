@@ -32,6 +32,8 @@ export interface SegmentSolver {
    */
   readonly ready: () => Promise<void>;
   readonly solve: (request: SolveRequest, from: string, tag: string) => Promise<void>;
+  /** From now on caches are passed over: what they say is in a registry is not there. */
+  readonly distrustCaches: () => void;
   /** The builder, if one was needed. */
   readonly builder: () => Builder | undefined;
   readonly looks: () => readonly CacheLook[];
@@ -63,6 +65,7 @@ export function segmentSolver(
     return ready;
   };
   let proven: Promise<void> | undefined;
+  let trusted = true;
   return {
     ready() {
       proven ??= provePushes(host, plan, cacheName);
@@ -79,13 +82,16 @@ export function segmentSolver(
         tags: [],
         outputs: [formatCsv({ type: 'image', push: 'true', name, ...layers })],
       };
-      const segmentRequest = requestOf(request, facts);
+      const segmentRequest = requestOf(request, facts, trusted);
       await using handover = await handOver(host, segmentRequest, own, segmentPlan, builder);
       const call = handover.applyTo(buildxCall(segmentRequest, own, segmentPlan, looks, []));
       const began = host.clock.monotonicMs();
       const { state } = await runBuildx(host, segmentRequest, call, handover.builder);
       states.push(state);
       seconds.set(segment.key, Math.round(host.clock.monotonicMs() - began) / 1000);
+    },
+    distrustCaches() {
+      trusted = false;
     },
     builder: () => ready?.builder,
     looks: () => ready?.looks ?? [],
@@ -120,8 +126,8 @@ function asReason(error: unknown): NotComposable {
 }
 
 /** What belongs to the image as a whole is left out: it is said of the composed one. */
-function requestOf(request: BuildRequest, { dockerfile }: ReadFacts): BuildRequest {
-  const { buildArguments } = request.passed;
+function requestOf(request: BuildRequest, { dockerfile }: ReadFacts, cached: boolean): BuildRequest {
+  const { buildArguments, noCache } = request.passed;
   // BuildKit would take it from the cut file.
   const stage = request.wishes.targetName ?? dockerfile.stages.at(-1)?.name ?? 'default';
   const asked =
@@ -136,6 +142,7 @@ function requestOf(request: BuildRequest, { dockerfile }: ReadFacts): BuildReque
       annotations: [],
       imageIdFile: undefined,
       pull: false,
+      noCache: noCache || !cached,
       buildArguments: asked ? [...buildArguments, `TARGETSTAGE=${stage}`] : buildArguments,
     },
   };
