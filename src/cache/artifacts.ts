@@ -46,6 +46,8 @@ export interface NewArtifact {
   readonly config: object;
   readonly layers: readonly ArtifactLayer[];
   readonly annotations?: Readonly<Record<string, string>>;
+  /** False if nobody waits for it when it is read: then it is stored once, not in its manifest too. */
+  readonly embeds?: boolean;
 }
 
 /** What became of putting an artifact. */
@@ -146,14 +148,14 @@ function embedded({ data, digest }: EmbeddedDescriptor): Uint8Array | undefined 
 export async function putArtifact(
   repository: CacheRepository,
   tag: string,
-  { kind, config, layers, annotations }: NewArtifact,
+  { kind, config, layers, annotations, embeds = true }: NewArtifact,
 ): Promise<ArtifactPut> {
   const bytes = Buffer.from(JSON.stringify(config));
   const descriptor: EmbeddedDescriptor = {
     mediaType: typeOf(kind),
     digest: sha256Digest(bytes),
     size: bytes.length,
-    ...(bytes.length <= EMBED_BYTES && { data: bytes.toString('base64') }),
+    ...(embeds && bytes.length <= EMBED_BYTES && { data: bytes.toString('base64') }),
   };
   const { data: _data, ...plain } = descriptor;
   const manifest = {

@@ -40,6 +40,8 @@ export interface Composer {
    * @throws NotComposable if the cache repository keeps nothing
    */
   readonly readyToSolve: () => Promise<void>;
+  /** Resolves if the image may be pushed where it is to go; asked side by side with the first layers that are made. */
+  readonly readyToPush: () => Promise<void>;
   /**
    * Has BuildKit solve a segment.
    *
@@ -105,6 +107,8 @@ export async function compose(composer: Composer, { begins = true } = {}): Promi
         const obstacles = walked.segments.flatMap(({ why }) => why);
         return { walked, layers, solved, obstacles, prefixKey: key, isBegun: false, keep };
       }
+      if (solved.some(({ key: before }) => before === next.key))
+        throw new NotComposable(0, `what BuildKit solved is not in ${composer.cache.name} afterwards`);
       // What is made in vain is little: the keys are the same unless the segment changes Python or its directories.
       const ahead = allLayers(composer, walked.state.layers);
       ahead.catch(() => {});
@@ -208,7 +212,7 @@ function composedOf(state: ImageState, layers: readonly ComposedLayer[], created
 }
 
 async function allLayers(
-  { layers: source, steps }: Composer,
+  { layers: source, steps, readyToPush }: Composer,
   layers: readonly ImageLayer[],
 ): Promise<readonly ComposedLayer[]> {
   const missing = await inParallel(layers, AT_ONCE, async (layer) => {
@@ -222,5 +226,8 @@ async function allLayers(
       return { layer, blob: layer.blob, outcome, sentBytes: 0, seconds: 0 };
     });
   if (count === 0) return await get();
-  return await steps.step(`Making ${count} of ${layers.length} layers`, get);
+  const [made] = await steps.step(`Making ${count} of ${layers.length} layers`, () =>
+    Promise.all([get(), readyToPush()]),
+  );
+  return made;
 }

@@ -72,7 +72,9 @@ export function keeper(repository: CacheRepository, reads: boolean): Keeper {
     async keep(kind, key, config, layers = []) {
       const unreachable = troubles.get('unreachable');
       if (unreachable) return { outcome: 'unreachable', detail: unreachable.detail };
-      const put = await putArtifact(repository, keptTag(kind, key), { kind, config, layers });
+      // Read beside everything else: nobody waits for it.
+      const embeds = kind !== 'last';
+      const put = await putArtifact(repository, keptTag(kind, key), { kind, config, layers, embeds });
       if (put.outcome !== 'put' && put.outcome !== 'missing') note(put.outcome, put.detail);
       return put;
     },

@@ -1,3 +1,4 @@
+import { fileContent } from '../cache/file-content.ts';
 import { isRemoteSource } from '../dockerfile/expanded-copy.ts';
 import type { StageGraph, StageNode } from '../dockerfile/graph.ts';
 import type { TypedInstruction } from '../dockerfile/instruction.ts';
@@ -123,21 +124,26 @@ export async function keepPrefix(
   blobs: readonly (KnownBlob | undefined)[],
 ): Promise<void> {
   // A layer that has nothing in it is known to have nothing only now: its line of the history would have to change with it.
-  if (blobs.some((blob) => blob?.repository === undefined)) return;
+  if (blobs.includes(undefined)) return;
+  const known = blobs as readonly KnownBlob[];
   const bytes = serialiseFacts(state.files);
   const kept: KeptPrefix = {
     image: state.stage.image,
     commandSet: state.stage.commandSet,
     baseEnvironment: baseOf(state).config.config.Env ?? [],
     layers: state.layers.map((layer, at) => {
-      const { descriptor, diffId, repository } = blobs[at] as KnownBlob;
+      const { descriptor, diffId, repository = keeper.repository.name } = known[at] as KnownBlob;
       const title = layer.kind === 'given' ? (layer.title ?? null) : layer.title;
-      return { descriptor, diffId, repository: repository as string, title };
+      return { descriptor, diffId, repository, title };
     }),
     segments: segments.map(({ request: _, ...segment }) => ({ ...segment, isThere: true })),
   };
   const descriptor = { mediaType: FACTS_TYPE, digest: sha256Digest(bytes), size: bytes.length };
-  await keeper.keep('plan', key, kept, [{ descriptor, content: bytes }]);
+  // Small layers are nowhere but in the image so far.
+  const small = known.flatMap(({ descriptor: of, repository, file }) =>
+    repository === undefined && file !== undefined ? [{ descriptor: of, content: fileContent(file) }] : [],
+  );
+  await keeper.keep('plan', key, kept, [{ descriptor, content: bytes }, ...small]);
 }
 
 function baseOf({ given }: ImageState): ImageState['given'] {

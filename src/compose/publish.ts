@@ -26,7 +26,7 @@ const OCI_TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Blobs that are moved at a time. */
-const AT_ONCE = 6;
+const AT_ONCE = 16;
 
 /**
  * Puts an image together. Pure.

@@ -77,9 +77,9 @@ function bytecodeOf(path: string, cacheTag: string): readonly string[] {
 function compressed(index: PathIndex, files: ReadonlySet<string>): readonly string[] {
   const gone: string[] = [];
   const rest = new Set(files);
+  // The shorter ones first: what is below a directory that is gone has no files left to be gone with.
   const parents = [...new Set([...files].map(parentOf))].sort((a, b) => a.length - b.length);
   for (const directory of parents) {
-    if (gone.some((above) => directory.startsWith(`${above}/`))) continue;
     const below = [...filesBelow(index, directory)];
     if (!below.every((path) => rest.has(path))) continue;
     for (const path of below) rest.delete(path);

@@ -61,7 +61,7 @@ export function composedParts(parts: Partial<ComposedParts> = {}): ComposedParts
     composed: { walked: { segments: [APT, REST] }, layers: LAYERS, solved: [] },
     digest: `sha256:${'d'.repeat(64)}`,
     ...{ compressedBytes: 5_022_000, sentBytes: 20_500, pulledBytes: 700, seconds: 1.50049 },
-    ...{ builder: undefined, looks: [], states: [], changes: [] },
+    ...{ builder: undefined, looks: [], states: [], changes: [], troubles: [] },
     ...parts,
   };
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { absolutePath } from '../../src/compose/cut.ts';
-import { partsOf, shapeOf } from './stages.ts';
+import { absolutePath, reconfigured } from '../../src/compose/cut.ts';
+import { NotComposable } from '../../src/compose/state.ts';
+import { partsOf, readStage, shapeOf } from './stages.ts';
 
 const FROM = 'FROM python:3.11-slim\n';
 
@@ -191,4 +192,20 @@ test('every instruction is in exactly one part, or in one and the step behind it
       chosen.join('; '),
     );
   }
+});
+
+test('an installation is read again with the files that configure pip by then', () => {
+  const { node, states } = readStage(`${FROM}COPY pip.conf /etc/pip.conf\nRUN pip install a==1\n`);
+  const stage = { path: 'Dockerfile', node, states, pipConfigurations: [], forced: new Map() };
+  const [, part] = partsOf(`${FROM}COPY pip.conf /etc/pip.conf\nRUN pip install a==1\n`);
+  assert.ok(part?.kind === 'install');
+  assert.equal(reconfigured(stage, part, []), part);
+  const [action] = reconfigured(stage, part, ['[global]\nindex-url = https://own.example/simple\n']).step
+    .steps;
+  assert.ok(action?.kind === 'pip-install');
+  assert.equal(action.options.indexUrl, 'https://own.example/simple');
+  assert.throws(
+    () => reconfigured(stage, part, ['[install]\ntarget = /srv\n']),
+    (error) => error instanceof NotComposable && error.line === 3 && /target/.test(error.reason),
+  );
 });

@@ -1,6 +1,7 @@
 import type { CacheLook } from '../../cache/layer-cache.ts';
 import { sourceLabels } from '../../ci/labels.ts';
 import { type Composed, compose } from '../../compose/compose.ts';
+import type { KeeperTrouble } from '../../compose/keeper.ts';
 import type { UnusableBlobs } from '../../compose/layer-source.ts';
 import { type ComposedImage, composedImage, publishImage, unusableIn } from '../../compose/publish.ts';
 import type { Builder } from '../../engine/builder.ts';
@@ -25,6 +26,8 @@ export interface ComposedBuild {
   /** The builder, if one was needed. */
   readonly builder: Builder | undefined;
   /** What was found at the layer caches, if one was needed. */
+  /** What the cache repository could not do. */
+  readonly troubles: readonly KeeperTrouble[];
   readonly looks: readonly CacheLook[];
   /** What BuildKit said of each segment that it solved. */
   readonly states: readonly BuildState[];
@@ -48,38 +51,46 @@ export async function composeBuild(
   await using composition = await openComposition(host, request, facts, plan);
   const { solver, wheels, recent, composer } = composition;
   const last = lastBuild(host, composer.keeper, request, facts, composer.request);
-  const push = (unusable?: UnusableBlobs) => composeAndPush(composition, request, facts, plan, unusable);
-  const { composed, image, sentBytes } = await push().catch((error: unknown) => {
+  const push = (unusable?: UnusableBlobs) =>
+    composeAndPush(composition, request, facts, plan, unusable, async (composed) => {
+      const [changes] = await Promise.all([
+        rememberBuild(last, {
+          ...{ composed, facts, solveSeconds: solver.seconds(), builtAt: host.clock.now().toISOString() },
+          bases: await baseRecords(composer.request, composer.world),
+        }),
+        composed.keep(),
+        recent.keep(composed.layers),
+      ]);
+      return changes;
+    });
+  const { composed, image, sentBytes, changes } = await push().catch((error: unknown) => {
     const unusable = unusableIn(error);
     if (unusable === undefined) throw error;
     composition.forget(unusable);
     return push(unusable);
   });
-  const [changes] = await Promise.all([
-    rememberBuild(last, {
-      ...{ composed, facts, solveSeconds: solver.seconds(), builtAt: host.clock.now().toISOString() },
-      bases: await baseRecords(composer.request, composer.world),
-    }),
-    composed.keep(),
-    recent.keep(composed.layers),
-  ]);
   return {
     ...{ composed, image, sentBytes, changes },
     pulledBytes: wheels.bytes() + composition.pulledBytes(),
     builder: solver.builder(),
     states: solver.states(),
     looks: solver.looks(),
+    troubles: composition.keeper.troubles(),
   };
 }
 
-/** @param unusable what was not there at an earlier try */
+/**
+ * @param unusable what was not there at an earlier try
+ * @param remember keeps what later builds begin from; side by side with the push, which it does not depend on
+ */
 async function composeAndPush(
   { composer, platform, created, repository }: Composition,
   request: BuildRequest,
   facts: ReadFacts,
   plan: BuildPlan,
   unusable: UnusableBlobs | undefined,
-): Promise<Pick<ComposedBuild, 'composed' | 'image' | 'sentBytes'>> {
+  remember: (composed: Composed) => Promise<readonly string[]>,
+): Promise<Pick<ComposedBuild, 'composed' | 'image' | 'sentBytes' | 'changes'>> {
   const composed = await compose(composer, { begins: unusable === undefined });
   const { state } = composed.walked;
   const config = finalImage(state.stage, {
@@ -90,12 +101,12 @@ async function composeAndPush(
   const annotations = Object.fromEntries(request.passed.annotations.map(splitOnce));
   const image = composedImage(state, config, blobs, created, annotations);
   const distrusted = new Set(unusable?.lost);
-  let sentBytes = composed.layers.reduce((sum, layer) => sum + layer.sentBytes, 0);
-  for (const [name, tags] of tagsByRepository(plan)) {
-    const published = await publishImage(repository(name), tags, image, composer.origin, distrusted);
-    sentBytes += published.sentBytes;
-  }
-  return { composed, image, sentBytes };
+  const pushes = [...tagsByRepository(plan)].map(([name, tags]) =>
+    publishImage(repository(name), tags, image, composer.origin, distrusted),
+  );
+  const [changes, ...published] = await Promise.all([remember(composed), ...pushes]);
+  const sentBytes = [...composed.layers, ...published].reduce((sum, one) => sum + one.sentBytes, 0);
+  return { composed, image, sentBytes, changes };
 }
 
 function labelsOf(request: BuildRequest, { source }: ReadFacts): Readonly<Record<string, string>> {

@@ -1,4 +1,5 @@
 import type { ComposedLayer } from '../../compose/compose.ts';
+import type { KeeperTrouble } from '../../compose/keeper.ts';
 import type { SolveRequest } from '../../compose/solve-request.ts';
 import type { WalkedSegment } from '../../compose/walk.ts';
 import type { Builder } from '../../engine/builder.ts';
@@ -39,6 +40,8 @@ export interface ComposedParts {
   readonly looks: BuildResultParts['looks'];
   /** What BuildKit said of each segment that it solved. */
   readonly states: readonly BuildState[];
+  /** What the cache repository could not do. */
+  readonly troubles: readonly KeeperTrouble[];
   /** What changed since the last build of the branch, in lines. */
   readonly changes: readonly string[];
   /** Wall clock. */
@@ -89,9 +92,15 @@ export function composedResult(parts: ComposedParts): BuildResult {
     cache,
     directories: [],
     image: { digest: parts.digest, references: plan.tags, compressedBytes: parts.compressedBytes },
-    warnings: cacheWarnings(cache),
+    warnings: [...cacheWarnings(cache), ...parts.troubles.map(troubleWarning)],
     next: [],
   };
+}
+
+function troubleWarning({ detail }: KeeperTrouble): BuildResult['warnings'][number] {
+  const message =
+    'the cache repository could not be used fully: more is made now or next time than would have to be';
+  return { message, detail, file: null, line: null, url: null };
 }
 
 function reasonOf({ walked, solved }: ComposedParts['composed']): string {

@@ -10,6 +10,7 @@ import { lockSource, type WheelStore, wheelStore } from '../../compose/locks.ts'
 import { type RecentBuilds, recentBuilds } from '../../compose/recent.ts';
 import { type Registries, registriesOf } from '../../compose/registries.ts';
 import { type KnownBlob, NotComposable } from '../../compose/state.ts';
+import type { World } from '../../compose/walk.ts';
 import { openWorld } from '../../compose/world.ts';
 import { type BuildOptions, readBuildArguments } from '../../dockerfile/arguments.ts';
 import { stageGraph } from '../../dockerfile/graph.ts';
@@ -24,6 +25,7 @@ import { type BuildPlan, chooseCacheRepository } from '../../plan/build-plan.ts'
 import { formatBytes } from '../../report/format.ts';
 import { stepsFor } from '../../report/steps.ts';
 import type { BuildRequest } from '../build-request.ts';
+import { targetRepositories } from '../prepare.ts';
 import { type SegmentSolver, segmentSolver } from './segment-solver.ts';
 import type { ReadFacts } from './suits.ts';
 
@@ -91,7 +93,8 @@ export async function openComposition(
     reuses,
   });
   let pool: LayerPool | undefined;
-  const seconds = timeOf(host, request, facts);
+  let mayPush: Promise<void> | undefined;
+  const seconds = await timeOf(request, facts, world);
   const created = new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
   const open = async ({ descriptor, repository }: KnownBlob) => {
     const { domain, path } = parseReference(repository ?? cache.name);
@@ -127,6 +130,10 @@ export async function openComposition(
       },
       origin: { open },
       readyToSolve: solver.ready,
+      readyToPush() {
+        mayPush ??= provePushes(plan, registries);
+        return mayPush;
+      },
       async solve(segment, from, tag) {
         await solver.solve(segment, from, tag);
         world.hasSolved(segment);
@@ -142,8 +149,6 @@ export async function openComposition(
       await pool?.close();
       await solver.release();
       await directory[Symbol.asyncDispose]();
-      for (const { detail } of kept.troubles())
-        steps.note(`The cache repository was of no use for once: ${detail}`);
     },
   };
 }
@@ -211,8 +216,27 @@ function hostPlatform(): Platform {
   return normalPlatform({ os: 'linux', architecture });
 }
 
-/** Seconds since 1970 of the application's files and of the image. */
-export function timeOf(host: Host, request: BuildRequest, { source }: ReadFacts): number {
+/** What would be found out only after layers were made. */
+async function provePushes(plan: BuildPlan, registries: Registries): Promise<void> {
+  await Promise.all(targetRepositories(plan).map(([domain, path]) => registries(domain).checkPush(path)));
+}
+
+/** 1980, where the times of zip archives and of dependency layers begin. */
+const EARLIEST = 315_532_800;
+
+/**
+ * Seconds since 1970 of the application's files and of the image: what is asked for, else the commit's time, else that of the
+ * newest file of the context, so that the same files make the same image.
+ */
+export async function timeOf(
+  request: BuildRequest,
+  { source }: ReadFacts,
+  { context }: Pick<World, 'context'>,
+): Promise<number> {
   const asked = request.sourceDateEpoch === 'commit' ? source.commitSeconds : request.sourceDateEpoch;
-  return asked ?? source.commitSeconds ?? Math.floor(host.clock.now().getTime() / 1000);
+  const known = asked ?? source.commitSeconds;
+  if (known !== undefined) return known;
+  const { entries } = await context();
+  const newest = [...entries.values()].reduce((latest, { mtimeMs }) => Math.max(latest, mtimeMs), 0);
+  return Math.max(EARLIEST, Math.floor(newest / 1000));
 }

@@ -112,7 +112,7 @@ async function offlineSurvey(host: Host, request: BuildRequest, facts: ReadFacts
     dockerfile: facts.dockerfile,
     runFlags: request.passed.other,
     compression: request.wishes.compression,
-    mtime: timeOf(host, request, facts),
+    mtime: await timeOf(request, facts, world),
     openLayer: () => Promise.reject(new Error('a plan reads no layer')),
   };
   const walked = await walkSurely({ request: composing, world });
