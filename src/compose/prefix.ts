@@ -138,12 +138,21 @@ export async function keepPrefix(
     }),
     segments: segments.map(({ request: _, ...segment }) => ({ ...segment, isThere: true })),
   };
+  // The history tells what arguments a command was given: of those that are logins the image alone shall know.
+  if (holdsLogin(JSON.stringify(kept))) return;
   const descriptor = { mediaType: FACTS_TYPE, digest: sha256Digest(bytes), size: bytes.length };
   // Small layers are nowhere but in the image so far.
   const small = known.flatMap(({ descriptor: of, repository, file }) =>
     repository === undefined && file !== undefined ? [{ descriptor: of, content: fileContent(file) }] : [],
   );
   await keeper.keep('plan', key, kept, [{ descriptor, content: bytes }, ...small]);
+}
+
+/** A login in a URL, or an argument that is one by its name. */
+function holdsLogin(text: string): boolean {
+  return (
+    /:\/\/[^\s/"@]+@/.test(text) || /\b\w*(?:token|secret|passw|credential|api_?key)\w*=[^\s"]/i.test(text)
+  );
 }
 
 function baseOf({ given }: ImageState): ImageState['given'] {
