@@ -259,7 +259,8 @@ function changesOf(
   return { toInstall, replaced };
 }
 
-function dependencyLayer(planned: PlannedLayer, line: number): DependencyLayer {
+/** A planned layer as one of an image, named after what is in it. */
+export function dependencyLayer(planned: PlannedLayer, line: number): DependencyLayer {
   const { group, wheels } = planned;
   const list = wheels.map(({ name, version }) => `${name} ${version}`).join(', ');
   const title = group.id.startsWith('bucket-') ? `${group.id}: ${list}` : list;

@@ -7,15 +7,10 @@ import type { History } from '../image/oci.ts';
 import { absolutePath, type Part } from './cut.ts';
 import { extractLayer } from './extract-layer.ts';
 import { planInstall } from './install-plan.ts';
+import { dependencyLayer } from './install-step.ts';
 import { entriesBelow, isBelow } from './paths-below.ts';
 import { type SpliceCopy, spliceTrouble } from './splice.ts';
-import {
-  type DependencyLayer,
-  type GivenImage,
-  type ImageLayer,
-  type ImageState,
-  NotComposable,
-} from './state.ts';
+import { type GivenImage, type ImageLayer, type ImageState, NotComposable } from './state.ts';
 import type { ComposeRequest } from './walk.ts';
 
 /**
@@ -49,13 +44,7 @@ export function spliceStep(
   if (stranger !== undefined) throw refuse(`/${stranger.path} of the stage was neither installed nor solved`);
   const layers: ImageLayer[] = [
     ...rest,
-    ...installs.flatMap(({ layers: all }) =>
-      all.map((planned): DependencyLayer => {
-        const list = planned.wheels.map(({ name, version }) => `${name} ${version}`).join(', ');
-        const title = planned.group.id.startsWith('bucket-') ? `${planned.group.id}: ${list}` : list;
-        return { kind: 'dependency', key: planned.key, title, line, planned };
-      }),
-    ),
+    ...installs.flatMap(({ layers: all }) => all.map((planned) => dependencyLayer(planned, line))),
   ];
   let stage = before.stage;
   const texts: string[] = [];
