@@ -34,8 +34,8 @@ export async function ask(host: Host, testbed: Testbed, directory: string, steps
       reference: `${repositoryIn(testbed)}:latest`,
       directory,
       runtime: buildkit.runtime.path,
-      // The recipe's image has no entrypoint: a command is all of it.
-      command: ['python', 'chat.py', '--env', 'staging', '--host', '127.0.0.1', '--port', String(port)],
+      // The recipe's image has no entrypoint, and no directory for the database of the other environments.
+      command: ['python', 'chat.py', '--env', 'dev', '--host', '127.0.0.1', '--port', String(port)],
     });
   });
   try {
