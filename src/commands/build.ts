@@ -24,7 +24,7 @@ export async function build(host: Host, request: BuildRequest): Promise<BuildRes
     if (path !== undefined) await requireWritable(resolve(host.cwd, path));
   const composed = await buildComposed(host, request, facts, plan, started);
   if ('result' in composed) return composed.result;
-  return await buildSolved(host, request, facts, { ...plan, segments: composed.segments(plan) }, started);
+  return await buildSolved(host, request, facts, composed.plan, started);
 }
 
 /**

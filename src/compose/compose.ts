@@ -1,6 +1,5 @@
 import type { CacheRepository } from '../cache/repository.ts';
 import { globalScope } from '../dockerfile/arguments.ts';
-import type { Host } from '../host/host.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { Steps } from '../host/steps.ts';
 import { startFromImage } from '../image/config-start.ts';
@@ -10,19 +9,11 @@ import { findPrefix, keepPrefix, type PrefixPoint, prefixKey, prefixPoint } from
 import { type BlobOrigin, type ComposedImage, composedImage, publishImage } from './publish.ts';
 import type { SolveRequest } from './solve-request.ts';
 import { stateKey } from './solve-request.ts';
-import {
-  type ImageLayer,
-  type ImageState,
-  type KnownBlob,
-  MustRun,
-  NotComposable,
-  type Obstacle,
-} from './state.ts';
+import { type ImageLayer, type ImageState, type KnownBlob, MustRun, NotComposable } from './state.ts';
 import { type ComposeRequest, type Walked, type World, walk } from './walk.ts';
 
 /** What composing takes. */
 export interface Composer {
-  readonly host: Host;
   readonly request: Omit<ComposeRequest, 'forced'>;
   readonly world: World;
   readonly layers: LayerSource;
@@ -64,12 +55,11 @@ export interface Composed {
   readonly layers: readonly ComposedLayer[];
   /** Segments that BuildKit solved in this run. */
   readonly solved: readonly SolveRequest[];
-  readonly obstacles: readonly Obstacle[];
   /** Names the state that later builds with the same dependencies begin from; undefined if there is none. */
   readonly prefixKey: string | undefined;
   /** True if it began from that state itself: what stands below was not looked at. */
   readonly isBegun: boolean;
-  /** Keeps what the next build with the same dependencies begins from; for after the push. */
+  /** Keeps what the next build with the same dependencies begins from. */
   readonly keep: () => Promise<void>;
 }
 
@@ -104,8 +94,7 @@ export async function compose(composer: Composer, { begins = true } = {}): Promi
         const keep = async () => {
           if (prefix && key) await keepPrefix(keeper, key, prefix, blobs);
         };
-        const obstacles = walked.segments.flatMap(({ why }) => why);
-        return { walked, layers, solved, obstacles, prefixKey: key, isBegun: false, keep };
+        return { walked, layers, solved, prefixKey: key, isBegun: false, keep };
       }
       if (solved.some(({ key: before }) => before === next.key))
         throw new NotComposable(0, `what BuildKit solved is not in ${composer.cache.name} afterwards`);
@@ -132,7 +121,7 @@ async function composeFrom(
   try {
     const walked = await walk(request, composer.world, { from });
     const layers = await allLayers(composer, walked.state.layers);
-    const nothing = { solved: [], obstacles: [], keep: async () => {} };
+    const nothing = { solved: [], keep: async () => {} };
     return { walked, layers, prefixKey: key, isBegun: true, ...nothing };
   } catch (error) {
     if (error instanceof NotComposable) return undefined;

@@ -13,6 +13,7 @@ import { lookupOwner, lookupUser, type Owner } from '../image/users.ts';
 import { writeLayer } from '../layers/write-layer.ts';
 import { keyOf } from '../plan/key.ts';
 import { contentOf, isWanted, variableOf } from '../python/detect-files.ts';
+import { instructionText } from './history.ts';
 import { type ImageState, NotComposable, type WrittenLayer } from './state.ts';
 import type { ComposeRequest } from './walk.ts';
 
@@ -35,7 +36,7 @@ export async function copyStep(
   const layer: WrittenLayer = {
     kind: 'copy',
     key: keyOf('copy-layer', { entries: copyKey(plan), compression }),
-    title: after.stage.image.history?.at(-1)?.created_by?.replace(/ # buildkit$/, '') ?? 'COPY',
+    title: instructionText(after.stage.image.history?.at(-1)),
     line: instruction.line,
     bytes: plan.entries.reduce((sum, { entry }) => sum + entry.size, 0),
     write: (directory) => writeCopyLayer(plan, { directory, compression, mtime }),

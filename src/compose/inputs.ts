@@ -2,7 +2,7 @@ import { copyKey } from '../context/copy-layer.ts';
 import { planCopy } from '../context/plan-copy.ts';
 import type { Source } from '../dockerfile/base.ts';
 import { expandCopy, isRemoteSource } from '../dockerfile/expanded-copy.ts';
-import type { StageNode } from '../dockerfile/graph.ts';
+import { type StageNode, stageNode } from '../dockerfile/graph.ts';
 import type { CopyInstruction, TypedInstruction } from '../dockerfile/instruction.ts';
 import { mountsOf } from '../dockerfile/mounts.ts';
 import type { Instruction } from '../dockerfile/parse.ts';
@@ -75,7 +75,7 @@ async function sourceInputs(
     return { key: ['image', await world.digest(source.reference)], volatile: false };
   if (source.kind !== 'stage')
     throw new NotComposable(line, 'what it takes files from is no image and no stage');
-  const node = request.graph.stages.find(({ stage }) => stage.index === source.index) as StageNode;
+  const node = stageNode(request.graph, source.index);
   return await stageInputs(request, world, node, node.instructions.length);
 }
 

@@ -16,6 +16,7 @@ import { collectRequirements } from '../python/requirement-collect.ts';
 import { libraryOf, placedPaths } from '../python/wheel-placement.ts';
 import { bytesOf, entriesLayer, homeOf } from './copy-step.ts';
 import { absolutePath, type Part } from './cut.ts';
+import { instructionText, layerLines } from './history.ts';
 import { type InstallInput, type PlannedLayer, planInstall, type ToInstall } from './install-plan.ts';
 import { removalEntries } from './removal.ts';
 import { type DependencyLayer, type ImageLayer, type ImageState, NotComposable } from './state.ts';
@@ -81,14 +82,9 @@ export async function installStep(
   };
 }
 
-/** The instruction's line for each of its layers, with what is in it; one without a layer if there is none. */
+/** The instruction's line for each of its layers; one without a layer if there is none. */
 function historyOf(line: History, added: readonly ImageLayer[]): readonly History[] {
-  if (added.length === 0) return [{ ...line, empty_layer: true }];
-  const by = line.created_by?.replace(/ # buildkit$/, '') ?? '';
-  return added.map((layer) => ({
-    created_by: `${by} # ${layer.kind === 'given' ? '' : layer.title}`,
-    comment: 'layerwright',
-  }));
+  return added.length === 0 ? [{ ...line, empty_layer: true }] : layerLines(instructionText(line), added);
 }
 
 async function installOnce(

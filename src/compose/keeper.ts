@@ -16,7 +16,7 @@ export interface KeeperTrouble {
 }
 
 /** Kinds of what is kept; part of the tag and of the artifact's type. */
-export type KeptKind = 'base' | 'facts' | 'lock' | 'recent' | 'layer' | 'plan' | 'last';
+export type KeptKind = 'base' | 'lock' | 'recent' | 'layer' | 'plan' | 'last';
 
 /**
  * What a project's builds keep for each other, under tags in the cache repository. Nothing of it ever fails a build: what
@@ -24,8 +24,12 @@ export type KeptKind = 'base' | 'facts' | 'lock' | 'recent' | 'layer' | 'plan' |
  */
 export interface Keeper {
   readonly repository: CacheRepository;
-  /** What is under a tag as it is; undefined for whatever reason it cannot be had. */
+  /** What is under a tag as it is; undefined, as of the next two, for whatever reason it cannot be had. */
   readonly manifest: (tag: string) => Promise<FoundManifest | undefined>;
+  /** The bytes of a small blob. */
+  readonly blob: (digest: string) => Promise<Uint8Array | undefined>;
+  /** A blob's size in bytes. */
+  readonly statBlob: (digest: string) => Promise<number | undefined>;
   /** Undefined for whatever reason it cannot be had. */
   readonly find: (kind: KeptKind, key: string) => Promise<Artifact | undefined>;
   /** @returns what became of it, with the bytes that were sent */
@@ -50,19 +54,22 @@ export function keeper(repository: CacheRepository, reads: boolean): Keeper {
   const note = (outcome: string, detail: string) => {
     if (!troubles.has(outcome)) troubles.set(outcome, { outcome, detail });
   };
+  const attempt = async <T>(work: () => Promise<T | undefined>): Promise<T | undefined> => {
+    // What does not answer is not asked again and again: each time takes all its retries.
+    if (troubles.has('unreachable')) return undefined;
+    try {
+      return await work();
+    } catch (error) {
+      note(troubleOf(error), (error as Error).message);
+      return undefined;
+    }
+  };
   return {
     repository,
-    async manifest(tag) {
-      if (troubles.has('unreachable')) return undefined;
-      try {
-        return await repository.manifest(tag);
-      } catch (error) {
-        note(troubleOf(error), (error as Error).message);
-        return undefined;
-      }
-    },
+    manifest: (tag) => attempt(() => repository.manifest(tag)),
+    blob: (digest) => attempt(() => repository.blob(digest)),
+    statBlob: (digest) => attempt(() => repository.statBlob(digest)),
     async find(kind, key) {
-      // What does not answer is not asked again and again: each time takes all its retries.
       if (!reads || troubles.has('unreachable')) return undefined;
       const looked = await getArtifact(repository, keptTag(kind, key), kind);
       if (looked.outcome === 'hit') return looked.artifact;

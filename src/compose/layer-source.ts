@@ -133,12 +133,12 @@ async function findLayer(
 
 /** A manifest stays when a blob is lost: what is gone or cut off is a miss. */
 async function seen(
-  { repository }: Keeper,
+  { repository, statBlob }: Keeper,
   { descriptor, diffId }: RecentLayer,
   { unusable, odd }: Distrust,
 ): Promise<KnownBlob | undefined> {
   if (unusable.has(descriptor.digest)) return undefined;
-  const size = await repository.statBlob(descriptor.digest).catch(() => undefined);
+  const size = await statBlob(descriptor.digest);
   if (size === descriptor.size) return { descriptor, diffId, repository: repository.name, isSeen: true };
   if (size !== undefined) odd.add(descriptor.digest);
   return undefined;
@@ -176,7 +176,7 @@ async function keepSurely(
   if (!damaged.has(digest)) {
     const kept = await keepLayer(keeper, layer, made, compiler);
     if (!odd.has(digest)) return kept;
-    const there = await keeper.repository.statBlob(digest).catch(() => undefined);
+    const there = await keeper.statBlob(digest);
     if (there === size) return kept;
     sentBytes = kept.sentBytes;
   }

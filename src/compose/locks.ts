@@ -154,7 +154,7 @@ async function findLock(
   const kept = artifact?.config as KeptLock | undefined;
   const [blob] = artifact?.layers ?? [];
   if (kept?.resolved?.lock === undefined || blob?.mediaType !== WHEELS_TYPE) return undefined;
-  const bytes = await keeper.repository.blob(blob.digest).catch(() => undefined);
+  const bytes = await keeper.blob(blob.digest);
   if (bytes === undefined) return undefined;
   const list = JSON.parse(zstdDecompressSync(bytes).toString('utf8')) as readonly WheelFacts[];
   return { ...kept, wheels: new Map(list.map((one) => [one.sha256, one])) };

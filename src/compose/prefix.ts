@@ -3,13 +3,12 @@ import { isRemoteSource } from '../dockerfile/expanded-copy.ts';
 import type { StageGraph, StageNode } from '../dockerfile/graph.ts';
 import type { TypedInstruction } from '../dockerfile/instruction.ts';
 import { stageScope } from '../dockerfile/scope.ts';
-import { parseFacts, serialiseFacts } from '../facts/facts-file.ts';
 import type { StageState } from '../image/config-start.ts';
 import type { Descriptor, ImageConfig } from '../image/oci.ts';
 import { keyOf } from '../plan/key.ts';
-import { sha256Digest } from '../registry/body.ts';
 import { type InputWorld, stageInputs } from './inputs.ts';
 import type { Keeper } from './keeper.ts';
+import { factsLayer, readKeptFacts } from './kept-facts.ts';
 import { type GivenLayer, type ImageState, type KnownBlob, NotComposable } from './state.ts';
 import type { ComposeRequest, Walked, WalkedSegment } from './walk.ts';
 
@@ -40,8 +39,6 @@ interface KeptPrefix {
   }[];
   readonly segments: readonly Omit<WalkedSegment, 'request'>[];
 }
-
-const FACTS_TYPE = 'application/vnd.layerwright.facts.v1+zstd';
 
 /** Undefined if there is none: then there is nothing that would be worth keeping. */
 export function prefixPoint({ ancestry }: StageGraph): PrefixPoint | undefined {
@@ -95,11 +92,8 @@ export async function findPrefix(
 ): Promise<Prefix | undefined> {
   const artifact = await keeper.find('plan', key);
   const kept = artifact?.config as KeptPrefix | undefined;
-  const [blob] = artifact?.layers ?? [];
-  if (kept?.image === undefined || blob?.mediaType !== FACTS_TYPE) return undefined;
-  const bytes = await keeper.repository.blob(blob.digest).catch(() => undefined);
-  const files = bytes && parseFacts(bytes);
-  if (!files) return undefined;
+  const files = artifact && kept?.image && (await readKeptFacts(keeper, artifact));
+  if (files === undefined || kept === undefined) return undefined;
   const scopes = stageScope(dockerfile, point.node.stage, options, kept.baseEnvironment);
   const scope = scopes[point.at + 1];
   if (scope === undefined) return undefined;
@@ -126,7 +120,6 @@ export async function keepPrefix(
   // A layer that has nothing in it is known to have nothing only now: its line of the history would have to change with it.
   if (blobs.includes(undefined)) return;
   const known = blobs as readonly KnownBlob[];
-  const bytes = serialiseFacts(state.files);
   const kept: KeptPrefix = {
     image: state.stage.image,
     commandSet: state.stage.commandSet,
@@ -140,12 +133,11 @@ export async function keepPrefix(
   };
   // The history tells what arguments a command was given: of those that are logins the image alone shall know.
   if (holdsLogin(JSON.stringify(kept))) return;
-  const descriptor = { mediaType: FACTS_TYPE, digest: sha256Digest(bytes), size: bytes.length };
   // Small layers are nowhere but in the image so far.
   const small = known.flatMap(({ descriptor: of, repository, file }) =>
     repository === undefined && file !== undefined ? [{ descriptor: of, content: fileContent(file) }] : [],
   );
-  await keeper.keep('plan', key, kept, [{ descriptor, content: bytes }, ...small]);
+  await keeper.keep('plan', key, kept, [factsLayer(state.files), ...small]);
 }
 
 /** A login in a URL, or an argument that is one by its name. */

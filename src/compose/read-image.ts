@@ -1,14 +1,13 @@
 import type { Platform } from '../dockerfile/platform.ts';
 import { EXIT, LayerwrightError } from '../errors.ts';
-import { parseFacts, serialiseFacts } from '../facts/facts-file.ts';
 import { type ImageFacts, readImageFacts } from '../facts/image-facts.ts';
 import type { Descriptor, ImageConfig, ImageManifest } from '../image/oci.ts';
 import { formatReference, parseReference, type Reference } from '../image/reference.ts';
 import { keyOf } from '../plan/key.ts';
 import { jsonAnswer } from '../registry/answers.ts';
-import { sha256Digest } from '../registry/body.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import type { Keeper } from './keeper.ts';
+import { factsLayer, readKeptFacts } from './kept-facts.ts';
 import type { Registries } from './registries.ts';
 import type { GivenImage } from './state.ts';
 
@@ -34,8 +33,6 @@ export interface ImageReader {
   /** Pulls layers to look into them; told how many bytes that are. */
   readonly pulling: <T>(reference: string, bytes: number, work: () => Promise<T>) => Promise<T>;
 }
-
-const FACTS_TYPE = 'application/vnd.layerwright.facts.v1+zstd';
 
 /**
  * What a reference names, `HOST/PATH@sha256:...`: a tag is asked for its digest, by a request that counts as no pull.
@@ -132,11 +129,8 @@ async function findKept(
 ): Promise<{ image: KeptImage; facts: ImageFacts } | undefined> {
   const artifact = await keeper.find('base', key);
   const image = artifact?.config as KeptImage | undefined;
-  const [blob] = artifact?.layers ?? [];
-  if (image?.config?.rootfs === undefined || blob?.mediaType !== FACTS_TYPE) return undefined;
-  const bytes = await keeper.repository.blob(blob.digest).catch(() => undefined);
-  const facts = bytes && parseFacts(bytes);
-  return facts && { image, facts };
+  const facts = artifact && image?.config?.rootfs && (await readKeptFacts(keeper, artifact));
+  return facts && image && { image, facts };
 }
 
 async function keepImage(
@@ -145,9 +139,7 @@ async function keepImage(
   image: KeptImage,
   facts: ImageFacts,
 ): Promise<void> {
-  const bytes = serialiseFacts(facts);
-  const descriptor = { mediaType: FACTS_TYPE, digest: sha256Digest(bytes), size: bytes.length };
-  await keeper.keep('base', key, image, [{ descriptor, content: bytes }]);
+  await keeper.keep('base', key, image, [factsLayer(facts)]);
 }
 
 function given(

@@ -6,6 +6,7 @@ import { applyInstruction } from '../image/config-apply.ts';
 import type { History } from '../image/oci.ts';
 import { absolutePath, type Part } from './cut.ts';
 import { extractLayer } from './extract-layer.ts';
+import { instructionText, layerLines } from './history.ts';
 import { planInstall } from './install-plan.ts';
 import { dependencyLayer } from './install-step.ts';
 import { entriesBelow, isBelow } from './paths-below.ts';
@@ -51,7 +52,7 @@ export function spliceStep(
   for (const instruction of instructions) {
     const applied = applyInstruction(stage, instruction);
     if (applied.reason !== undefined) throw new NotComposable(instruction.line, applied.reason);
-    texts.push(applied.history?.created_by?.replace(/ # buildkit$/, '') ?? '');
+    texts.push(instructionText(applied.history));
     stage = applied.state;
   }
   const history = [...(before.stage.image.history ?? []), ...historyOf(texts, layers)];
@@ -116,13 +117,8 @@ function contentsBelow({ files }: ImageState, keep: readonly string[]): Readonly
   );
 }
 
-/** Each layer with the instructions that it stands for and what is in it. */
+/** Each layer with the instructions that it stands for; the instructions without layers if there are none. */
 function historyOf(texts: readonly string[], layers: readonly ImageLayer[]): readonly History[] {
-  const comment = 'layerwright';
-  const by = texts.join('; ');
-  if (layers.length === 0) return texts.map((text) => ({ created_by: text, comment, empty_layer: true }));
-  return layers.map((layer) => ({
-    created_by: `${by} # ${layer.kind === 'given' ? '' : layer.title}`,
-    comment,
-  }));
+  if (layers.length > 0) return layerLines(texts.join('; '), layers);
+  return texts.map((text) => ({ created_by: text, comment: 'layerwright', empty_layer: true }));
 }

@@ -1,6 +1,6 @@
 import type { Context } from '../context/context.ts';
 import { type BuildOptions, globalScope } from '../dockerfile/arguments.ts';
-import type { StageGraph, StageNode } from '../dockerfile/graph.ts';
+import { type StageGraph, type StageNode, stageNode } from '../dockerfile/graph.ts';
 import type { Dockerfile } from '../dockerfile/parse.ts';
 import type { Platform } from '../dockerfile/platform.ts';
 import { LayerwrightError } from '../errors.ts';
@@ -85,10 +85,6 @@ export interface WalkOptions {
   readonly wanted?: PrefixPoint | undefined;
 }
 
-interface StageEnd {
-  readonly state: ImageState;
-}
-
 /**
  * Follows a Dockerfile from its base images to the target and finds out the layers of the image without making any.
  *
@@ -99,7 +95,7 @@ export async function walk(
   world: World,
   { from, wanted }: WalkOptions = {},
 ): Promise<Walked> {
-  const walker = new Map<number, Promise<StageEnd>>();
+  const walker = new Map<number, Promise<ImageState>>();
   const segments: WalkedSegment[] = [];
   const installs: InstalledStep[] = [];
   const pending: SolveRequest[] = [];
@@ -107,15 +103,15 @@ export async function walk(
   const stages = new Map<StageNode, CuttableStage>();
   let prefix: Walked['prefix'];
 
-  const stageEnd = (index: number): Promise<StageEnd> => {
+  const stageEnd = (index: number): Promise<ImageState> => {
     const known = walker.get(index);
     if (known) return known;
-    const started = walkStage(nodeAt(request.graph, index));
+    const started = walkStage(stageNode(request.graph, index));
     walker.set(index, started);
     return started;
   };
 
-  const walkStage = async (node: StageNode): Promise<StageEnd> => {
+  const walkStage = async (node: StageNode): Promise<ImageState> => {
     const isBegun = from?.point.node.stage.index === node.stage.index;
     let state = isBegun ? from.state : await startOf(node);
     const parts = isBegun ? plainAfter(node, from.point.at) : partsOf(node, state);
@@ -127,14 +123,14 @@ export async function walk(
       if (wanted?.node.stage.index === node.stage.index && rangeOf(part)[1] === wanted.at)
         prefix = { state, segments: mergeSegments(segments) };
     }
-    return { state };
+    return state;
   };
 
   const partsOf = (node: StageNode, state: ImageState) => {
     const stage: CuttableStage = {
       path: request.dockerfile.path,
       node,
-      states: statesOf(node, state.stage),
+      states: statesOf(node.instructions, state.stage),
       pipConfigurations: configurationsOf(state),
       forced: request.forced,
     };
@@ -145,7 +141,7 @@ export async function walk(
   const startOf = async (node: StageNode): Promise<ImageState> => {
     const { base, stage } = node;
     if (base.kind === 'stage') {
-      const { state } = await stageEnd(base.index);
+      const state = await stageEnd(base.index);
       const started = startFromStage(state.stage);
       if (started.reason !== undefined) throw new NotComposable(stage.line, started.reason);
       return { ...state, stage: started.state };
@@ -167,13 +163,11 @@ export async function walk(
     try {
       return await walkPart(node, part, state);
     } catch (error) {
-      const source = part.kind === 'splice' ? (await stageEnd(part.source)).state : state;
+      const source = part.kind === 'splice' ? await stageEnd(part.source) : state;
       const trouble = error instanceof NotComposable ? error : missingFile(error, node, part);
       if (trouble === undefined || !(state.assumed || source.assumed)) throw error;
       unknown.push({ kind: part.kind, line: trouble.line, reason: trouble.reason });
-      const [from, to] = rangeOf(part);
-      const stage = statesOf({ ...node, instructions: node.instructions.slice(from, to + 1) }, state.stage);
-      return { after: { ...state, stage: stage.at(-1) as StageState, assumed: true } };
+      return { after: { ...state, stage: stageAfter(node, part, state.stage), assumed: true } };
     }
   };
 
@@ -193,22 +187,15 @@ export async function walk(
         return { after };
       }
       case 'splice': {
-        const { state: source } = await stageEnd(part.source);
+        const source = await stageEnd(part.source);
         return { after: spliceStep(request, state, source, node, part) };
       }
       case 'solved': {
         const solve = await solveRequest(request, world, state, node, part);
         const image = await world.solved(solve);
-        const own = node.instructions.slice(part.from, part.to + 1);
+        const own = instructionsOf(node, part);
         const copied =
-          image === undefined &&
-          (await copiedBefore(
-            request,
-            world,
-            state,
-            own,
-            statesOf({ ...node, instructions: own }, state.stage),
-          ));
+          image === undefined && (await copiedBefore(request, world, state, own, statesOf(own, state.stage)));
         if (image === undefined) pending.push(solve);
         return {
           after: { ...afterSolve(state, node, part, solve, image), ...copied },
@@ -219,7 +206,7 @@ export async function walk(
   };
 
   const target = request.graph.ancestry.at(-1) as StageNode;
-  const { state } = await stageEnd(target.stage.index);
+  const state = await stageEnd(target.stage.index);
   const all = [...(from?.segments ?? []), ...segments];
   return { state, segments: mergeSegments(all), installs, pending, unknown, prefix };
 }
@@ -235,20 +222,16 @@ function missingFile(error: unknown, { instructions }: StageNode, part: Part): N
   return new NotComposable(instructions[rangeOf(part)[0]]?.line ?? 0, error.message);
 }
 
-function nodeAt(graph: StageGraph, index: number): StageNode {
-  return graph.stages.find(({ stage }) => stage.index === index) as StageNode;
-}
-
 /** A state that is an image as it stands. */
 export function stateOf(image: GivenImage, stage: StageState): ImageState {
   const { layers, files, assumed = false } = image;
   return { stage, layers, files, given: image, installs: [], copied: new Map(), assumed };
 }
 
-/** What each instruction of a stage sees, files aside. */
-function statesOf(node: StageNode, first: StageState): readonly StageState[] {
+/** What each instruction sees, files aside; the last one is what stands at their end. */
+function statesOf(instructions: StageNode['instructions'], first: StageState): readonly StageState[] {
   const states = [first];
-  for (const instruction of node.instructions) {
+  for (const instruction of instructions) {
     const applied = applyInstruction(states.at(-1) as StageState, instruction);
     if (applied.reason !== undefined) throw new NotComposable(instruction.line, applied.reason);
     states.push(applied.state);
@@ -287,10 +270,7 @@ function afterSolve(
   solve: SolveRequest,
   image: GivenImage | undefined,
 ): ImageState {
-  const simulated = statesOf(
-    { ...node, instructions: node.instructions.slice(part.from, part.to + 1) },
-    before.stage,
-  ).at(-1) as StageState;
+  const simulated = stageAfter(node, part, before.stage);
   if (image === undefined) return { ...before, stage: simulated, assumed: true };
   const first = before.stage.image.history?.length ?? 0;
   const expected = (simulated.image.history ?? []).slice(first);
@@ -312,6 +292,16 @@ function afterSolve(
 
 function rangeOf(part: Part): readonly [from: number, to: number] {
   return part.kind === 'plain' || part.kind === 'install' ? [part.at, part.at] : [part.from, part.to];
+}
+
+function instructionsOf({ instructions }: StageNode, part: Part): StageNode['instructions'] {
+  const [from, to] = rangeOf(part);
+  return instructions.slice(from, to + 1);
+}
+
+/** What stands after a part, files aside. */
+function stageAfter(node: StageNode, part: Part, before: StageState): StageState {
+  return statesOf(instructionsOf(node, part), before).at(-1) as StageState;
 }
 
 function segmentOf(

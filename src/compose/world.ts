@@ -2,6 +2,7 @@ import type { Context } from '../context/context.ts';
 import { readContext } from '../context/read.ts';
 import type { Platform } from '../dockerfile/platform.ts';
 import type { Host } from '../host/host.ts';
+import { remembered } from '../host/remembered.ts';
 import type { LockInput, NotLocked } from '../lock/lock-input.ts';
 import { solvedTag } from './compose.ts';
 import type { LockedStep } from './install-step.ts';
@@ -38,12 +39,7 @@ export function openWorld({ host, reader, lock, directory, dockerfile, reuses }:
   const unusable = new Set<string>();
   const isUnusable = ({ layers, below }: GivenImage) =>
     layers.slice(below?.layers.length).some(({ blob }) => unusable.has(blob.descriptor.digest));
-  const digests = new Map<string, Promise<string>>();
-  const digest = (reference: string) => {
-    const known = digests.get(reference) ?? digestOf(reader, reference);
-    digests.set(reference, known);
-    return known;
-  };
+  const digest = remembered((reference) => digestOf(reader, reference));
   let context: Promise<Context> | undefined;
   return {
     lock,

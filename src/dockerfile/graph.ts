@@ -83,6 +83,11 @@ export function stageGraph(
   };
 }
 
+/** The stage of that index, which is one of those that the target needs. */
+export function stageNode({ stages }: Pick<StageGraph, 'stages'>, index: number): StageNode {
+  return stages.find(({ stage }) => stage.index === index) as StageNode;
+}
+
 /**
  * All stages of a Dockerfile, needed or not.
  *

@@ -12,7 +12,9 @@ export function textOf(bytes: Uint8Array): string {
   try {
     const text = strict.decode(bytes);
     if (!ESCAPED.test(text)) return text;
-  } catch {}
+  } catch {
+    // No proper UTF-8: escaped below.
+  }
   return [...Buffer.from(bytes).toString('latin1')]
     .map((char) => (char > '\x7f' ? String.fromCodePoint(ESCAPE + char.charCodeAt(0)) : char))
     .join('');

@@ -2,13 +2,17 @@ import { count, formatBytes, formatSeconds } from './format.ts';
 
 /** What changed since an earlier build, as it is shown. */
 export interface ShownChange {
-  /** `requirements.txt`. */
+  /** `requirements.txt`, `base python:3.11-slim`, `COPY . /app`. */
   readonly subject: string;
-  /** `numpy 2.1.0 -> 2.2.0`. */
+  /** `numpy 2.1.0 -> 2.2.0`. At least one. */
   readonly what: readonly string[];
+  /** New layers that come of it. */
   readonly layers: number;
+  /** Of how many in the image. */
   readonly of: number;
+  /** Of the files in those layers. */
   readonly bytes: number;
+  /** What it took when it was made; null if that is not known. */
   readonly seconds: number | null;
 }
 

@@ -1,3 +1,4 @@
+import type { ShownChange } from './changes.ts';
 import type { PlanCounts } from './plan-result.ts';
 
 /** What keeps a build from being faster, and what changed: the `--json` output of `layerwright explain`. */
@@ -29,20 +30,8 @@ export interface ExplainResult {
   readonly solved: readonly ExplainedInstruction[];
 }
 
-export interface ExplainedChange {
+export interface ExplainedChange extends ShownChange {
   readonly kind: 'base' | 'solved' | 'dependencies' | 'application' | 'settings';
-  /** `requirements.txt`, `base python:3.11-slim`, `COPY . /app`. */
-  readonly subject: string;
-  /** `numpy 2.1.0 -> 2.2.0`. At least one. */
-  readonly what: readonly string[];
-  /** New layers that come of it. */
-  readonly layers: number;
-  /** Of how many in the image. */
-  readonly of: number;
-  /** Of the files in those layers. */
-  readonly bytes: number;
-  /** What it took when it was made; null if that is not known. */
-  readonly seconds: number | null;
 }
 
 /** When an instruction runs again. */

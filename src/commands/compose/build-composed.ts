@@ -4,7 +4,7 @@ import { EXIT, LayerwrightError } from '../../errors.ts';
 import { writeFileAtomic } from '../../host/files.ts';
 import type { Host } from '../../host/host.ts';
 import { MEDIA } from '../../image/oci.ts';
-import type { BuildPlan, Segment } from '../../plan/build-plan.ts';
+import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { BuildResult } from '../../report/build-result.ts';
 import type { GatheredFacts } from '../build-facts.ts';
 import { announce } from '../build-publish.ts';
@@ -16,7 +16,8 @@ import { type ReadFacts, unsuitedFor } from './suits.ts';
 /** A composed build, or why BuildKit has to solve all of it. */
 export type ComposeOutcome =
   | { readonly result: BuildResult }
-  | { readonly segments: (plan: BuildPlan) => readonly Segment[] };
+  /** The plan, its segments with the reason. */
+  | { readonly plan: BuildPlan };
 
 /**
  * Composes the image, if that is asked for and possible.
@@ -31,9 +32,9 @@ export async function buildComposed(
   started: number,
 ): Promise<ComposeOutcome> {
   const { way } = request.wishes;
-  if (way === 'solved') return leftToBuildKit('--way solved');
+  if (way === 'solved') return leftToBuildKit(plan, '--way solved');
   const unsuited = unsuitedFor(request, facts, plan);
-  if (unsuited !== undefined) return refused(way, facts, undefined, unsuited, undefined);
+  if (unsuited !== undefined) return refused(way, plan, facts, undefined, unsuited, undefined);
   try {
     const built = await composeBuild(host, request, facts as ReadFacts, plan);
     const result = composedResult({
@@ -59,7 +60,7 @@ export async function buildComposed(
   } catch (error) {
     if (error instanceof MustRun) throw mustRun(error.obstacles);
     if (!(error instanceof NotComposable)) throw error;
-    return refused(way, facts, error.line || undefined, error.reason, error.hint);
+    return refused(way, plan, facts, error.line || undefined, error.reason, error.hint);
   }
 }
 
@@ -73,6 +74,7 @@ function resultParts({ image, ...built }: ComposedBuild) {
 
 function refused(
   way: BuildRequest['wishes']['way'],
+  plan: BuildPlan,
   facts: GatheredFacts,
   line: number | undefined,
   reason: string,
@@ -85,11 +87,11 @@ function refused(
       exit: EXIT.failed,
       hint: hint ?? 'Leave --way composed out: then BuildKit does what has to run.',
     });
-  return leftToBuildKit(`${place}${reason}`);
+  return leftToBuildKit(plan, `${place}${reason}`);
 }
 
-function leftToBuildKit(reason: string): ComposeOutcome {
-  return { segments: (plan) => plan.segments.map((segment) => ({ ...segment, reason })) };
+function leftToBuildKit(plan: BuildPlan, reason: string): ComposeOutcome {
+  return { plan: { ...plan, segments: plan.segments.map((segment) => ({ ...segment, reason })) } };
 }
 
 /** For `--way composed`: what would have to run. */

@@ -25,9 +25,9 @@ export interface ComposedBuild {
   readonly pulledBytes: number;
   /** The builder, if one was needed. */
   readonly builder: Builder | undefined;
-  /** What was found at the layer caches, if one was needed. */
   /** What the cache repository could not do. */
   readonly troubles: readonly KeeperTrouble[];
+  /** What was found at the layer caches, if a builder was needed. */
   readonly looks: readonly CacheLook[];
   /** What BuildKit said of each segment that it solved. */
   readonly states: readonly BuildState[];

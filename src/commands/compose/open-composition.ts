@@ -4,6 +4,7 @@ import { type CacheRepository, registryRepository } from '../../cache/repository
 import { layoutRepository } from '../../cache/repository-layout.ts';
 import { overlayRepository } from '../../cache/repository-overlay.ts';
 import type { Composer } from '../../compose/compose.ts';
+import { DEPENDENCY_TIME } from '../../compose/install-step.ts';
 import { type Keeper, keeper } from '../../compose/keeper.ts';
 import { layerSource, type UnusableBlobs } from '../../compose/layer-source.ts';
 import { lockSource, type WheelStore, wheelStore } from '../../compose/locks.ts';
@@ -15,9 +16,11 @@ import { openWorld } from '../../compose/world.ts';
 import { type BuildOptions, readBuildArguments } from '../../dockerfile/arguments.ts';
 import { stageGraph } from '../../dockerfile/graph.ts';
 import { normalPlatform, type Platform, readPlatform } from '../../dockerfile/platform.ts';
+import { LayerwrightError } from '../../errors.ts';
 import { cacheDirectory, temporaryDirectory } from '../../host/files.ts';
 import type { Host } from '../../host/host.ts';
 import { preferSmallHeap } from '../../host/memory.ts';
+import { remembered } from '../../host/remembered.ts';
 import { parseReference } from '../../image/reference.ts';
 import { compilerFor } from '../../layers/compiler.ts';
 import { type LayerPool, layerPool } from '../../layers/layer-pool.ts';
@@ -94,6 +97,11 @@ export async function openComposition(
   });
   let pool: LayerPool | undefined;
   let mayPush: Promise<void> | undefined;
+  let mayKeep: Promise<void> | undefined;
+  const readyToPush = () => {
+    mayPush ??= provePushes(plan, registries);
+    return mayPush;
+  };
   const seconds = await timeOf(request, facts, world);
   const created = new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
   const open = async ({ descriptor, repository }: KnownBlob) => {
@@ -119,7 +127,7 @@ export async function openComposition(
     ...{ cache, keeper: kept, recent, wheels, solver, platform, created, repository: repositories },
     pulledBytes: () => pulled,
     composer: {
-      ...{ host, world, layers, cache, created, keeper: kept, steps },
+      ...{ world, layers, cache, created, keeper: kept, steps },
       request: {
         dockerfile: facts.dockerfile,
         ...{ graph, options, platform },
@@ -129,11 +137,14 @@ export async function openComposition(
         openLayer: async (blob) => (await open(blob)) as AsyncIterable<Uint8Array>,
       },
       origin: { open },
-      readyToSolve: solver.ready,
-      readyToPush() {
-        mayPush ??= provePushes(plan, registries);
-        return mayPush;
+      async readyToSolve() {
+        mayKeep ??= proveCache(plan, cache.name, registries);
+        mayKeep.catch(() => {});
+        // The refusal of a target comes first: no other way of building would cure it.
+        await readyToPush();
+        await mayKeep;
       },
+      readyToPush,
       async solve(segment, from, tag) {
         await solver.solve(segment, from, tag);
         world.hasSolved(segment);
@@ -181,24 +192,12 @@ function cacheOf(host: Host, registry: CacheRepository | undefined, looksOnly: b
   return overlayRepository(registry, local, (tag) => /^lw-(?:base|lock)-/.test(tag));
 }
 
+/** Repositories by their names, `HOST/PATH`; a name in Docker's short form is another key for an equal one. */
 function repositoriesOf(host: Host, registries: Registries): (name: string) => CacheRepository {
-  const known = new Map<string, CacheRepository>();
-  return (text) => {
+  return remembered((text) => {
     const { domain, path } = parseReference(text);
-    const name = `${domain}/${path}`;
-    const repository = known.get(name) ?? registryRepository(host, name, registries(domain));
-    known.set(name, repository);
-    return repository;
-  };
-}
-
-function remembered<T>(work: (key: string) => Promise<T>): (key: string) => Promise<T> {
-  const known = new Map<string, Promise<T>>();
-  return (key) => {
-    const found = known.get(key) ?? work(key);
-    known.set(key, found);
-    return found;
-  };
+    return registryRepository(host, `${domain}/${path}`, registries(domain));
+  });
 }
 
 /** Small files that may be requirements: kept of solved images, whose context BuildKit copied. */
@@ -221,8 +220,25 @@ async function provePushes(plan: BuildPlan, registries: Registries): Promise<voi
   await Promise.all(targetRepositories(plan).map(([domain, path]) => registries(domain).checkPush(path)));
 }
 
-/** 1980, where the times of zip archives and of dependency layers begin. */
-const EARLIEST = 315_532_800;
+/**
+ * That what BuildKit solves can be kept, where that is not one of the repositories that are pushed to anyway.
+ *
+ * @throws NotComposable if not: a cache repository that fails does not fail the build
+ */
+async function proveCache(plan: BuildPlan, cacheName: string, registries: Registries): Promise<void> {
+  const { domain, path } = parseReference(cacheName);
+  if (targetRepositories(plan).some(([target, name]) => target === domain && name === path)) return;
+  try {
+    await registries(domain).checkPush(path);
+  } catch (error) {
+    if (!(error instanceof LayerwrightError) || error.code === 'INTERRUPTED') throw error;
+    throw new NotComposable(
+      0,
+      `the cache repository cannot be used: ${error.message}`,
+      error.hint ?? 'Name another one with --cache-repo.',
+    );
+  }
+}
 
 /**
  * Seconds since 1970 of the application's files and of the image: what is asked for, else the commit's time, else that of the
@@ -238,5 +254,5 @@ export async function timeOf(
   if (known !== undefined) return known;
   const { entries } = await context();
   const newest = [...entries.values()].reduce((latest, { mtimeMs }) => Math.max(latest, mtimeMs), 0);
-  return Math.max(EARLIEST, Math.floor(newest / 1000));
+  return Math.max(DEPENDENCY_TIME, Math.floor(newest / 1000));
 }

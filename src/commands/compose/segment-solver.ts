@@ -8,29 +8,20 @@ import { parseDockerfile } from '../../dockerfile/parse.ts';
 import { platformText } from '../../dockerfile/platform.ts';
 import { type Builder, chooseBuilder } from '../../engine/builder.ts';
 import type { BuildState } from '../../engine/progress.ts';
-import { LayerwrightError } from '../../errors.ts';
 import { kindOf } from '../../host/files.ts';
 import type { Host } from '../../host/host.ts';
-import { parseReference } from '../../image/reference.ts';
 import { type BuildPlan, formatCsv } from '../../plan/build-plan.ts';
-import { registryClient } from '../../registry/client.ts';
 import { stepsFor } from '../../report/steps.ts';
 import { buildxCall } from '../build-call.ts';
 import type { GatheredFacts } from '../build-facts.ts';
 import { handOver } from '../build-handover.ts';
 import type { BuildRequest } from '../build-request.ts';
 import { runBuildx } from '../build-run.ts';
-import { builderNeeds, cacheReferences, targetRepositories } from '../prepare.ts';
+import { builderNeeds, cacheReferences } from '../prepare.ts';
 import type { ReadFacts } from './suits.ts';
 
 /** Solves segments by BuildKit; the builder is chosen, or started, when the first one comes. */
 export interface SegmentSolver {
-  /**
-   * Makes sure that results can be kept and the image be pushed; once.
-   *
-   * @throws NotComposable if the cache repository is of no use; LayerwrightError of the repositories that are pushed to
-   */
-  readonly ready: () => Promise<void>;
   readonly solve: (request: SolveRequest, from: string, tag: string) => Promise<void>;
   /** From now on caches are passed over: what they say is in a registry is not there. */
   readonly distrustCaches: () => void;
@@ -64,13 +55,8 @@ export function segmentSolver(
     ready = { builder, looks };
     return ready;
   };
-  let proven: Promise<void> | undefined;
   let trusted = true;
   return {
-    ready() {
-      proven ??= provePushes(host, plan, cacheName);
-      return proven;
-    },
     async solve(segment, from, tag) {
       started ??= start();
       const { builder, looks } = await started;
@@ -101,28 +87,6 @@ export function segmentSolver(
       await started?.then(({ builder }) => builder.release()).catch(() => {});
     },
   };
-}
-
-async function provePushes(host: Host, plan: BuildPlan, cacheName: string): Promise<void> {
-  const targets = targetRepositories(plan);
-  const push = ([domain, path]: readonly [string, string]) => registryClient(host, domain).checkPush(path);
-  const { domain, path } = parseReference(cacheName);
-  const isTarget = targets.some(([host, name]) => host === domain && name === path);
-  const [cache] = await Promise.all([
-    isTarget ? undefined : push([domain, path]).then(() => undefined, asReason),
-    ...targets.map(push),
-  ]);
-  if (cache !== undefined) throw cache;
-}
-
-/** A cache repository that fails does not fail the build. */
-function asReason(error: unknown): NotComposable {
-  if (!(error instanceof LayerwrightError) || error.code === 'INTERRUPTED') throw error;
-  return new NotComposable(
-    0,
-    `the cache repository cannot be used: ${error.message}`,
-    error.hint ?? 'Name another one with --cache-repo.',
-  );
 }
 
 /** What belongs to the image as a whole is left out: it is said of the composed one. */

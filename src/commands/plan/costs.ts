@@ -1,6 +1,6 @@
 import type { Obstacle } from '../../compose/state.ts';
 import type { WalkedSegment } from '../../compose/walk.ts';
-import type { StageNode } from '../../dockerfile/graph.ts';
+import { type StageNode, stageNode } from '../../dockerfile/graph.ts';
 import type { ExplainedInstruction, Repeats } from '../../report/explain-result.ts';
 import type { Survey } from './survey.ts';
 
@@ -53,8 +53,7 @@ function repetition(
     .slice(0, to + 1)
     .map((_, at) => ({ node, at }));
   for (let base = node.base; base.kind === 'stage'; ) {
-    const { index } = base;
-    const below = graph.stages.find(({ stage }) => stage.index === index) as StageNode;
+    const below = stageNode(graph, base.index);
     above.unshift(...below.instructions.map((_, at) => ({ node: below, at })));
     base = below.base;
   }

@@ -2,6 +2,7 @@ import type { InstalledStep } from '../../compose/install-step.ts';
 import { isWorthAsking } from '../../compose/layer-source.ts';
 import type { GivenImage, ImageLayer } from '../../compose/state.ts';
 import type { WalkedSegment } from '../../compose/walk.ts';
+import { stageNode } from '../../dockerfile/graph.ts';
 import { platformText } from '../../dockerfile/platform.ts';
 import { parseReference } from '../../image/reference.ts';
 import { pythonFacts } from '../../python/detect.ts';
@@ -117,10 +118,7 @@ function dependenciesOf(survey: Survey): readonly PlanDependencies[] {
 function whyUnknown({ request, images, there }: Survey, line: number, reason: string): string {
   if (there !== undefined) return `it stands upon something that BuildKit has to solve first (${reason})`;
   let node = request.graph.stages.findLast(({ stage }) => stage.line <= line);
-  while (node?.base.kind === 'stage') {
-    const { index } = node.base;
-    node = request.graph.stages.find(({ stage }) => stage.index === index);
-  }
+  while (node?.base.kind === 'stage') node = stageNode(request.graph, node.base.index);
   const base = node?.base.kind === 'image' ? node.base.reference : undefined;
   const isKnown = base === undefined || !images.has(base) || assumedPython(base) !== null;
   return isKnown ? reason : `what is in ${base} is not known offline`;
