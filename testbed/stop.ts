@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { endContainersBelow, unmountBelow } from '../src/engine/buildkitd-mounts.ts';
 import { EXIT, LayerwrightError } from '../src/errors.ts';
-import { isRunning, stopDaemon } from '../src/host/daemon.ts';
+import { type DaemonId, isRunning, stopDaemon } from '../src/host/daemon.ts';
 import { type Bed, ENTRIES, inBed, isThere } from './bed.ts';
 import { endBuilder } from './builder.ts';
 import { containerdSocket, dockerSocket } from './docker.ts';
@@ -41,9 +42,23 @@ export async function endTestbed(bed: Bed): Promise<void> {
   if (failures.length > 0) throw leftovers(bed, failures);
 }
 
+/**
+ * A Docker Engine that runs removes its containers itself. One that dies meanwhile (a killed process answers until the
+ * kernel is done with it) cannot: then its containers are ended with everything else below the testbed's directory.
+ */
 async function endDockerContainers(bed: Bed): Promise<void> {
-  const runs = bed.state.value.services.some((service) => service.name === 'dockerd' && isRunning(service));
-  if (runs && (await isThere(dockerSocket(bed)))) await removeContainers(dockerSocket(bed));
+  const dockerd = bed.state.value.services.find(({ name }) => name === 'dockerd');
+  if (dockerd === undefined || !isRunning(dockerd) || !(await isThere(dockerSocket(bed)))) return;
+  try {
+    await removeContainers(dockerSocket(bed));
+  } catch (error) {
+    if (!(await endsSoon(dockerd))) throw error;
+  }
+}
+
+async function endsSoon(service: DaemonId): Promise<boolean> {
+  for (let left = 50; left > 0 && isRunning(service); left--) await sleep(100);
+  return !isRunning(service);
 }
 
 function leftovers(bed: Bed, failures: readonly unknown[]): LayerwrightError {
