@@ -1,6 +1,6 @@
 import type { PathEntry } from '../image/path-entry.ts';
 import type { PathIndex } from '../image/path-index.ts';
-import type { Compression, DependencyLayerRequest, DirectoryFacts } from '../layers/layer.ts';
+import type { Compression, DependencyLayerRequest, DirectoryFacts, Installer } from '../layers/layer.ts';
 import {
   ancestorsOf,
   directoryEntry,
@@ -28,8 +28,7 @@ export interface InstallInput {
   readonly files: PathIndex;
   readonly python: PythonFacts;
   readonly distributions: readonly ToInstall[];
-  /** Which program installs, for INSTALLER. */
-  readonly installer: 'pip' | 'uv';
+  readonly installer: Installer;
   readonly bytecode: boolean;
   readonly uid: number;
   readonly gid: number;
@@ -129,6 +128,8 @@ function prepare({
 export function layerKey(request: PlannedLayer['request'], wheels: readonly LockedDistribution[]): string {
   return keyOf('dependency-layer', {
     ...request,
+    installer: [request.installer.tool, request.installer.version],
+    relocation: request.relocation && [request.relocation.from, request.relocation.to],
     scheme: { ...request.scheme },
     directories: Object.fromEntries(
       Object.entries(request.directories).map(([path, { mode, uid, gid }]) => [path, { mode, uid, gid }]),

@@ -123,7 +123,7 @@ async function installOnce(
     files: cleared.index,
     python,
     distributions: toInstall,
-    installer: 'pip',
+    installer: { tool: 'pip' },
     bytecode: settings.compile,
     uid: 0,
     gid: 0,

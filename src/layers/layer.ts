@@ -35,6 +35,18 @@ export interface WheelFile {
   readonly requested: boolean;
 }
 
+/** The program that installs, with its version where it leaves that behind (`Poetry 2.1.0`). */
+export interface Installer {
+  readonly tool: 'pip' | 'uv' | 'poetry';
+  readonly version?: string;
+}
+
+/** A tree that is moved as it is: `COPY --from=builder /install /usr/local`. */
+export interface Relocation {
+  readonly from: string;
+  readonly to: string;
+}
+
 /** One dependency layer to make: the same request gives the same tar archive anywhere and at any time. */
 export interface DependencyLayerRequest {
   /** In the order of installation: where two write one path, the later one wins. */
@@ -47,8 +59,8 @@ export interface DependencyLayerRequest {
   readonly cacheTag: string | undefined;
   /** A program of the same minor version on this machine that compiles; undefined for no bytecode. */
   readonly compiler: string | undefined;
-  /** What INSTALLER says. */
-  readonly installer: 'pip' | 'uv';
+  /** Who installs: decides INSTALLER, launchers and RECORD. */
+  readonly installer: Installer;
   /**
    * Every directory of the image below which something is written and that is there already, by its path without a leading
    * slash (`''` for the root): its entry is repeated as it is. All others are new: 0777 without the umask, the owner below.
@@ -62,5 +74,10 @@ export interface DependencyLayerRequest {
   readonly mtime: number;
   /** If given, only what is at or below one of these absolute paths is written. */
   readonly keep: readonly string[] | undefined;
+  /**
+   * If given, what would be written at or below `from` is written at `to` (absolute paths): contents stay what they are, as
+   * with a copy. `directories` and `keep` are about the paths before that and after it, respectively.
+   */
+  readonly relocation?: Relocation | undefined;
   readonly compression: Compression;
 }

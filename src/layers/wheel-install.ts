@@ -165,7 +165,7 @@ function generatedFiles(
     // As pip: for everybody, whatever the umask says.
     mode: mode | 0o555,
   }));
-  const installerText = installer === 'pip' ? 'pip\n' : 'uv';
+  const installerText = installer.tool === 'pip' ? 'pip\n' : 'uv';
   return [
     ...launchers,
     { place: `${distInfo}/INSTALLER`, bytes: Buffer.from(installerText), mode },

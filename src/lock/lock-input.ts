@@ -17,8 +17,8 @@ export interface LockInput {
 /** What pip would do with one distribution of a lock. */
 export interface LockedChange {
   readonly name: string;
-  /** `keep` if this very version is there already: nothing is written. */
-  readonly action: 'install' | 'keep' | 'replace';
+  /** `keep` if this very version is there already: nothing is written. `remove`: the lock does not have it. */
+  readonly action: 'install' | 'keep' | 'replace' | 'remove';
   /** What is there before, if anything is. */
   readonly installed: InstalledDistribution | undefined;
 }
@@ -28,7 +28,7 @@ export interface ResolvedLock {
   readonly lock: Lock;
   readonly changes: readonly LockedChange[];
   /** How it was found: by uv, or by checking the change of a pin against the lock before. */
-  readonly by: 'resolver' | 'pins';
+  readonly by: 'resolver' | 'pins' | 'lock file';
   /** What a person should know, e.g. that a version was withdrawn. */
   readonly warnings: readonly string[];
 }

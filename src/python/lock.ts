@@ -9,6 +9,25 @@ export interface LockedWheel {
   readonly size: number | undefined;
 }
 
+/** Where a distribution comes from that is no wheel yet: BuildKit makes one of it, once. URLs are without credentials. */
+export type SourceDistribution =
+  /** An archive of an index, or at a URL; 64 hex digits where they are known. */
+  | {
+      readonly kind: 'archive';
+      readonly url: string;
+      readonly sha256: string | undefined;
+      readonly subdirectory: string | undefined;
+    }
+  /** A revision of a Git repository; a whole commit id where it is known. */
+  | {
+      readonly kind: 'git';
+      readonly url: string;
+      readonly revision: string | undefined;
+      readonly subdirectory: string | undefined;
+    }
+  /** A directory of the image, absolute: the project itself, or a path that it names. */
+  | { readonly kind: 'directory'; readonly path: string; readonly editable: boolean };
+
 /** One distribution of a lock. */
 export interface LockedDistribution {
   /** Normalised after PEP 503. */
@@ -16,6 +35,10 @@ export interface LockedDistribution {
   readonly version: string;
   /** Undefined if there is none for the image's Python and platform. */
   readonly wheel: LockedWheel | undefined;
+  /** What a wheel can be built of where there is none. */
+  readonly source?: SourceDistribution;
+  /** The text of `direct_url.json` (PEP 610), without credentials, where the tool writes one. */
+  readonly directUrl?: string;
   /** True if a requirement of the step names it (pip then writes REQUESTED). */
   readonly requested: boolean;
 }

@@ -217,7 +217,8 @@ function pipInstall(
   const requirements = parsed.positional;
   return [
     {
-      ...{ kind: 'pip-install', program, through, requirements, requirementFiles, constraintFiles },
+      ...{ kind: 'pip-install', tool: 'pip', destination: { kind: 'environment' }, exact: false },
+      ...{ program, through, requirements, requirementFiles, constraintFiles },
       ...{ options, env, searchPath },
     },
   ];

@@ -1,4 +1,5 @@
 import { parseShell } from '../dockerfile/shell.ts';
+import type { LockSelection } from './lock-selection.ts';
 import type { PipFiles, PipOptions } from './pip-options.ts';
 import {
   harmlessEnvironment,
@@ -32,6 +33,12 @@ export interface RunStep {
 /** `pip install`, its configuration, variables and activated environment taken in. */
 export interface PipInstall extends PipFiles {
   readonly kind: 'pip-install';
+  /** `uv` for `uv pip install` and `uv pip sync`, which resolve by uv's rules and leave uv's marks behind. */
+  readonly tool: 'pip' | 'uv';
+  /** Where it installs to. */
+  readonly destination: Destination;
+  /** True if distributions that are not named are removed (`uv pip sync`). */
+  readonly exact: boolean;
   /**
    * What is run, to find the Python that it installs into: a name on PATH, a path as written, or a path in the virtual
    * environment that was activated before.
@@ -51,6 +58,14 @@ export interface PipInstall extends PipFiles {
   readonly searchPath: readonly string[];
 }
 
+/** Where an installation goes: into the environment itself, or to directories of its own (absolute). */
+export type Destination =
+  | { readonly kind: 'environment' }
+  /** `--user`: PYTHONUSERBASE or `~/.local`; undefined if the home directory is not known before the image is. */
+  | { readonly kind: 'user'; readonly directory: string | undefined }
+  | { readonly kind: 'prefix'; readonly directory: string }
+  | { readonly kind: 'target'; readonly directory: string };
+
 /** `python -m venv DIRECTORY`, with pip in it and without the system's packages. */
 export interface MakeVenv {
   readonly kind: 'venv';
@@ -61,7 +76,41 @@ export interface MakeVenv {
   readonly copies: boolean;
 }
 
-export type DependencyAction = PipInstall | MakeVenv;
+/** The program that installs, for what it leaves behind: INSTALLER, launchers, REQUESTED, bytecode. */
+export type InstallTool = 'pip' | 'uv' | 'poetry' | 'pipenv';
+
+/**
+ * A project's lock installed by its own tool: `uv sync`, `poetry install`, `pipenv install --deploy`, `pip install -r pylock.toml`,
+ * `uv pip sync pylock.toml`.
+ */
+export interface LockedInstall {
+  readonly kind: 'locked-install';
+  readonly tool: InstallTool;
+  /** For people: `uv sync`. */
+  readonly command: string;
+  /** What is run, as written: a name on PATH or a path. */
+  readonly program: string;
+  /** The environment: of a Python that is named or on PATH, or a directory (absolute) that the tool makes if it is not there. */
+  readonly environment:
+    | { readonly kind: 'python'; readonly program: string }
+    | { readonly kind: 'directory'; readonly path: string };
+  /** The lock file, an absolute path in the image. */
+  readonly lock: { readonly kind: 'uv' | 'poetry' | 'pipenv' | 'pylock'; readonly path: string };
+  /** The directory of pyproject.toml, absolute; undefined where the lock alone decides. */
+  readonly project: string | undefined;
+  readonly selection: LockSelection;
+  /** What becomes of the project itself, and of other members of its workspace. */
+  readonly own: 'none' | 'editable' | 'copied';
+  /** True if distributions that the lock does not have are removed. */
+  readonly exact: boolean;
+  /** True if bytecode is written. */
+  readonly compile: boolean;
+  readonly indexes: Pick<PipOptions, 'indexUrl' | 'extraIndexUrls' | 'trustedHosts'>;
+  /** The variables that the step's programs see. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export type DependencyAction = PipInstall | MakeVenv | LockedInstall;
 
 /** What a `RUN` does, if every command in it is known. */
 export interface RecognisedStep {

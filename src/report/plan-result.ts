@@ -81,7 +81,7 @@ export interface PlanDependencies {
    * `kept`: an earlier build left it. `resolver`, `pins`: found now, by uv, or by the change of a pin since the last one.
    * `exact`: what is pinned, offline. `unknown`: not known now, `reason` says why.
    */
-  readonly lock: 'kept' | 'resolver' | 'pins' | 'exact' | 'unknown';
+  readonly lock: 'kept' | 'resolver' | 'pins' | 'lock file' | 'exact' | 'unknown';
   readonly reason: string | null;
   /** Sorted by name. */
   readonly distributions: readonly PlanDistribution[];
@@ -94,7 +94,7 @@ export interface PlanDistribution {
   /** True if the step names it itself. */
   readonly requested: boolean;
   /** `keep` if the image has it already. */
-  readonly action: 'install' | 'replace' | 'keep';
+  readonly action: 'install' | 'replace' | 'keep' | 'remove';
   /** Of its files as they are installed; null if its wheel was not looked into. */
   readonly bytes: number | null;
 }

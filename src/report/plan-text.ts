@@ -131,6 +131,7 @@ const LOCK_WORDS = {
   kept: 'locked before',
   resolver: 'resolved now',
   pins: 'checked against the last lock',
+  'lock file': 'from the lock file',
   exact: 'as pinned; what they need besides is not known offline',
 } as const;
 

@@ -49,7 +49,7 @@ function wheel(name: string, paths: readonly string[], rest: Partial<ToInstall['
 
 function inputOf(distributions: readonly ToInstall[], rest: Partial<InstallInput> = {}): InstallInput {
   return {
-    ...{ files: imageWith(), python: PYTHON, distributions, installer: 'pip', bytecode: true },
+    ...{ files: imageWith(), python: PYTHON, distributions, installer: { tool: 'pip' }, bytecode: true },
     ...{ uid: 0, gid: 0, umask: 0o022, keep: undefined, compression: 'zstd', mtime: 315_532_800 },
     ...rest,
   };
@@ -85,7 +85,7 @@ test('every input of a layer changes its key', () => {
     scripts: scheme({ scripts: '/usr/local/sbin' }),
     headers: scheme({ headers: '/usr/include' }),
     data: scheme({ data: '/usr' }),
-    ...{ installer: { installer: 'uv' }, bytecode: { bytecode: false }, umask: { umask: 0o077 } },
+    ...{ installer: { installer: { tool: 'uv' } }, bytecode: { bytecode: false }, umask: { umask: 0o077 } },
     ...{ user: { uid: 1000 }, group: { gid: 1000 }, time: { mtime: 315_532_801 } },
     compression: { compression: 'gzip' },
     keep: { keep: [`/${SITE}/demo/data.txt`] },

@@ -97,7 +97,7 @@ async function dependency(
         facts,
       },
     ],
-    ...{ installer: 'pip', bytecode: false, uid: 0, gid: 0, umask: 0o022, keep: undefined },
+    ...{ installer: { tool: 'pip' }, bytecode: false, uid: 0, gid: 0, umask: 0o022, keep: undefined },
     ...{ compression: 'zstd', mtime: 315_532_800 },
     ...rest,
   });

@@ -163,7 +163,7 @@ test('everything that the request says shows in the archive', async () => {
   const variants: readonly Partial<DependencyLayerRequest>[] = [
     {},
     { executable: '/usr/bin/python3' },
-    { installer: 'uv' },
+    { installer: { tool: 'uv' } },
     { uid: 1000 },
     { gid: 1000 },
     { umask: 0o027 },

@@ -72,7 +72,7 @@ export function layerRequest(
       executable: '/usr/local/bin/python3.11',
       cacheTag: undefined,
       compiler: undefined,
-      installer: 'pip',
+      installer: { tool: 'pip' },
     },
     ...{ directories: {}, uid: 0, gid: 0, umask: 0o022, mtime: 1_000_000_000, keep: undefined },
     compression: 'zstd',
