@@ -25,11 +25,8 @@ const OLDEST_PIP = 22;
 /** What of an input applies to its image; a reason where pip's behaviour is not known before the build. */
 export function applicable(input: LockInput): Applicable | NotLocked {
   const { facts, options } = input;
-  const pip = Number.parseInt(facts.pip ?? '', 10);
-  if (Number.isNaN(pip)) return { reason: 'there is no pip in the environment' };
-  if (pip < OLDEST_PIP) return { reason: `pip ${facts.pip} is older than ${OLDEST_PIP}` };
-  if (facts.externallyManaged && !options.breakSystemPackages)
-    return { reason: 'the environment is externally managed (PEP 668), so pip refuses to install into it' };
+  const old = input.tool === 'uv' ? undefined : oldPip(input);
+  if (old !== undefined) return old;
   const environment = markerEnvironment(facts);
   const tags = compatibleTags(facts);
   if (environment === undefined || tags === undefined)
@@ -44,6 +41,15 @@ export function applicable(input: LockInput): Applicable | NotLocked {
     input: { ...input, requirements, constraints },
     ...{ environment, tags, named: new Set(requirements.map(({ name }) => name)), hashes },
   };
+}
+
+function oldPip({ facts, options }: LockInput): NotLocked | undefined {
+  const pip = Number.parseInt(facts.pip ?? '', 10);
+  if (Number.isNaN(pip)) return { reason: 'there is no pip in the environment' };
+  if (pip < OLDEST_PIP) return { reason: `pip ${facts.pip} is older than ${OLDEST_PIP}` };
+  if (facts.externallyManaged && !options.breakSystemPackages)
+    return { reason: 'the environment is externally managed (PEP 668), so pip refuses to install into it' };
+  return undefined;
 }
 
 function applying(
@@ -83,10 +89,17 @@ function permittedHashes(
 export function changesOf(
   distributions: readonly LockedDistribution[],
   installed: readonly InstalledDistribution[],
+  exact = false,
 ): readonly LockedChange[] {
-  return distributions.map(({ name, version }) => {
+  const wanted = new Set(distributions.map(({ name }) => name));
+  const removed = exact ? installed.filter(({ name }) => !wanted.has(name)) : [];
+  const changes = distributions.map(({ name, version }): LockedChange => {
     const before = installed.find((one) => one.name === name);
     if (before === undefined) return { name, action: 'install', installed: undefined };
     return { name, action: sameVersion(before.version, version) ? 'keep' : 'replace', installed: before };
   });
+  return [
+    ...changes,
+    ...removed.map((one): LockedChange => ({ name: one.name, action: 'remove', installed: one })),
+  ];
 }

@@ -22,6 +22,7 @@ export function lockKey(input: LockInput): string {
     input.options.noDeps,
     input.options.upgrade,
     input.options.upgradeStrategy,
+    ...(input.tool === 'uv' ? ['uv', input.exact ?? false] : []),
   ]);
 }
 

@@ -5,6 +5,10 @@ import type { FileRequirement } from '../python/requirement-file.ts';
 
 /** Everything that decides which distributions one `pip install` installs. */
 export interface LockInput {
+  /** Whose rules count: pip's (all indexes are one), or uv's (the first index that has a name). pip's, if it is not given. */
+  readonly tool?: 'pip' | 'uv';
+  /** True if what is not among the distributions is removed from the environment (`uv pip sync`). */
+  readonly exact?: boolean;
   /** Of the command line and of all files, as `collectRequirements` gives them. */
   readonly requirements: readonly FileRequirement[];
   readonly constraints: readonly FileRequirement[];
@@ -45,4 +49,6 @@ export interface PreviousLock {
 /** Why a step cannot be locked here, so that BuildKit's pip has to do it. */
 export interface NotLocked {
   readonly reason: string;
+  /** True if only source distributions may fulfil it: then a resolution that builds them tells. */
+  readonly sources?: true;
 }

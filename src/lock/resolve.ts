@@ -53,12 +53,17 @@ async function resolveAll(host: Host, applying: Applicable): Promise<ResolvedLoc
 
 function finished(
   distributions: readonly LockedDistribution[],
-  { facts }: LockInput,
+  { facts, exact }: LockInput,
   by: ResolvedLock['by'],
   warnings: readonly string[],
 ): ResolvedLock {
   const sorted = distributions.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  return { lock: { distributions: sorted }, changes: changesOf(sorted, facts.installed), by, warnings };
+  return {
+    lock: { distributions: sorted },
+    changes: changesOf(sorted, facts.installed, exact),
+    by,
+    warnings,
+  };
 }
 
 function chosen(
@@ -131,7 +136,8 @@ async function unsatisfiable(host: Host, { options }: LockInput, words: string):
     for (const index of packageIndexes(options))
       if ((await projectFiles(host, index, name)) !== undefined)
         return { reason: `uv does not find ${name}, though an index has it` };
-  if (!isSure(words)) return { reason: `no set of wheels fulfils the requirements:\n${words}` };
+  if (!isSure(words))
+    return { reason: `no set of wheels fulfils the requirements:\n${words}`, sources: true };
   throw new LayerwrightError('no set of versions fulfils the requirements', {
     code: 'LOCK_UNSATISFIABLE',
     exit: EXIT.failed,

@@ -68,7 +68,7 @@ export async function compileWithUv(
 const OUTPUT = 'pylock.toml';
 
 function compileArguments(
-  { options, facts }: LockInput,
+  { options, facts, tool }: LockInput,
   platform: string,
   constrained: boolean,
 ): readonly string[] {
@@ -85,8 +85,9 @@ function compileArguments(
       '--color',
       'never',
     ],
-    // pip looks at all indexes and takes the best version.
-    ...['--index-strategy', 'unsafe-best-match', '--keyring-provider', 'disabled'],
+    // pip looks at all indexes and takes the best version; uv has a rule of its own.
+    ...(tool === 'uv' ? [] : ['--index-strategy', 'unsafe-best-match']),
+    ...['--keyring-provider', 'disabled'],
     ...(options.noDeps ? ['--no-deps'] : []),
     ...(options.pre ? ['--prerelease', 'allow'] : []),
     ...options.trustedHosts.flatMap((trusted) => ['--allow-insecure-host', trusted]),

@@ -15,6 +15,10 @@ export interface LockSelection {
   readonly packages: readonly string[] | 'all';
   /** Distributions that are left out (`--no-install-package`). */
   readonly without: readonly string[];
+  /** Whether other members of the workspace are left out (`--no-install-workspace`); undefined: not known. */
+  readonly withoutMembers?: boolean;
+  /** Whether all that comes from directories is left out (`--no-install-local`, poetry's `--no-directory`); undefined: not known. */
+  readonly withoutDirectories?: boolean;
 }
 
 /** All that a tool installs when it is told nothing. */

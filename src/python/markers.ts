@@ -33,6 +33,9 @@ const VARIABLES: Readonly<Record<string, string>> = {
       'python_version',
       'sys_platform',
       'extra',
+      // Of lock files (PEP 751).
+      'extras',
+      'dependency_groups',
     ].map((name) => [name, name]),
   ),
   'os.name': 'os_name',
