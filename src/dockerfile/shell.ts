@@ -7,8 +7,8 @@ export type WordPart =
 export interface Word {
   readonly parts: readonly WordPart[];
   /**
-   * True if it holds an unquoted `[`: a pattern that stands for itself where no file fits it, as `uvicorn[standard]` is
-   * in nearly every directory.
+   * True if it holds an unquoted `*`, `?` or `[`: a pattern of file names, which stands for itself where no file fits it, as
+   * `uvicorn[standard]` does in nearly every directory.
    */
   readonly pattern: boolean;
 }
@@ -192,15 +192,14 @@ function takePart(source: string, state: WordState, start: number): ShellReason 
       return takeVariable(source, state, false);
     case '`':
       return { reason: 'a command substitution' };
-    case '*':
-    case '?':
-      return { reason: `a pattern of file names ("${character}")` };
     case '{':
     case '}':
       return { reason: 'braces' };
     case '~':
       if (state.at === start) return takeHome(source, state);
       break;
+    case '*':
+    case '?':
     case '[':
       state.pattern = true;
       break;

@@ -9,6 +9,11 @@ export interface DetectedImage {
   readonly architecture: string;
   /** `NAME=value`; of two of one name the later one counts. */
   readonly env: readonly string[];
+  /**
+   * The home directory of who runs Python, absolute: what is installed for that user counts then. Undefined if it does not matter or
+   * is not known: packages of any user are then a reason not to compose.
+   */
+  readonly home?: string;
 }
 
 const WANTED = new RegExp(

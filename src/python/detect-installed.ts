@@ -7,18 +7,22 @@ import { isName, normaliseName } from './names.ts';
  * What pip sees as installed in directories of `sys.path`.
  *
  * @param directories absolute, in the order of `sys.path`: the first that has a name wins
- * @param own where pip installs to: only what is there can be uninstalled
+ * @param own where pip installs to: only what is there, or in the user's directory, can be uninstalled
+ * @param user the user's own, if that is one of the directories
  */
 export function installedIn(
   image: DetectedImage,
   directories: readonly string[],
   own: string,
+  user?: string,
 ): readonly InstalledDistribution[] | Unclear {
   const found = new Map<string, InstalledDistribution>();
   for (const directory of directories) {
-    const here = distributionsIn(image, directory, directory === own);
+    const here = distributionsIn(image, directory, directory === own || directory === user);
     if ('reason' in here) return here;
-    for (const one of here) if (!found.has(one.name)) found.set(one.name, one);
+    for (const one of here)
+      if (!found.has(one.name))
+        found.set(one.name, { ...one, ...(directory === user && { user: true as const }) });
   }
   return [...found.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
 }

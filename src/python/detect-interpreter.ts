@@ -1,8 +1,11 @@
+import { condaEnvironment } from './detect-conda.ts';
 import { contentOf, type DetectedImage, variableOf } from './detect-files.ts';
 
 /** Why something is not composed, for people: a half sentence. */
 export interface Unclear {
   readonly reason: string;
+  /** What could be changed about it, a sentence. */
+  readonly hint?: string;
 }
 
 /** An interpreter that a program of an image runs in. */
@@ -70,7 +73,7 @@ function searchPath(image: DetectedImage): readonly string[] {
 }
 
 /** Absolute, and written in the one way in which it comes back out of Python. */
-function isPlain(path: string): boolean {
+export function isPlain(path: string): boolean {
   return /^(?:\/[^/]+)+$/.test(path) && !path.split('/').some((part) => part === '.' || part === '..');
 }
 
@@ -174,7 +177,8 @@ function homeOf(image: DetectedImage, venv: string): string | Unclear {
 
 function troubleWith(image: DetectedImage, prefix: string, minor: number): Unclear | undefined {
   const { index } = image;
-  if (index.resolve(`${prefix}/conda-meta`).entry) return { reason: `${prefix} is Conda's` };
+  const conda = condaEnvironment(image, prefix);
+  if (conda !== undefined) return conda;
   const library = `${prefix}/lib/python3.${minor}`;
   if (index.resolve(`${library}/os.py`).entry?.type !== 'file')
     return { reason: `${library} has no standard library in it` };

@@ -2,27 +2,30 @@ import { contentOf, type DetectedImage, variableOf } from './detect-files.ts';
 import type { Interpreter, Unclear } from './detect-interpreter.ts';
 import type { PythonFacts } from './facts.ts';
 
-/** Whose packages an image is made of. */
-export type Distribution = 'debian' | 'alpine' | undefined;
+/** Whose packages an image is made of: dpkg's, or apk's, which Alpine has with musl and Wolfi with glibc. */
+export type Distribution = 'debian' | 'apk' | undefined;
 
-/** Debian (and what is made of it) or Alpine, by their databases of packages. */
+/** Debian, Alpine, Wolfi and what is made of them, by their databases of packages. */
 export function distributionOf(image: DetectedImage): Distribution | Unclear {
   const debian = dpkgTexts(image).length > 0;
-  const alpine = apkText(image) !== undefined;
-  if (debian && alpine) return { reason: "the image has Debian's and Alpine's packages" };
-  return debian ? 'debian' : alpine ? 'alpine' : undefined;
+  const apk = apkText(image) !== undefined;
+  if (debian && apk) return { reason: "the image has Debian's and Alpine's packages" };
+  return debian ? 'debian' : apk ? 'apk' : undefined;
 }
 
 /** The C library that wheels must fit. */
 export function libcOf(image: DetectedImage, distribution: Distribution): PythonFacts['libc'] | Unclear {
-  if (distribution === 'alpine') {
-    const version = /^\d+\.\d+/.exec(apkVersion(image, 'musl') ?? '')?.[0];
+  const short = (version: string | undefined) => /^\d+\.\d+/.exec(version ?? '')?.[0];
+  const glibc = distribution === 'apk' ? short(apkVersion(image, 'glibc')) : undefined;
+  if (distribution === 'apk' && glibc === undefined) {
+    const version = short(apkVersion(image, 'musl'));
     return version === undefined ? { reason: "musl's version is not known" } : { kind: 'musl', version };
   }
+  // Programs for glibc run upon musl with gcompat's help; which of the two Python is made for is not seen here.
+  if (glibc !== undefined && apkVersion(image, 'musl') !== undefined)
+    return { reason: 'the image has both glibc and musl' };
   const version =
-    distribution === 'debian'
-      ? /^\d+\.\d+/.exec(dpkgVersion(image, 'libc6') ?? '')?.[0]
-      : libcFileVersion(image);
+    glibc ?? (distribution === 'debian' ? short(dpkgVersion(image, 'libc6')) : libcFileVersion(image));
   return version === undefined
     ? { reason: "the C library's version is not known" }
     : { kind: 'glibc', version };
@@ -74,8 +77,10 @@ function packaged(
   distribution: Distribution,
 ): string | undefined {
   if (prefix !== '/usr') return undefined;
-  const version =
-    distribution === 'debian' ? dpkgVersion(image, `python3.${minor}-minimal`) : apkVersion(image, 'python3');
+  const named =
+    distribution === 'debian' ? [`python3.${minor}-minimal`] : ['python3', `python-3.${minor}-base`];
+  const versionOfPackage = distribution === 'debian' ? dpkgVersion : apkVersion;
+  const version = named.map((name) => versionOfPackage(image, name)).find((found) => found !== undefined);
   // What follows is the package's own number; `3.14.0~rc1` stays whole and is refused.
   return version?.replace(/-[^-]*$/, '');
 }

@@ -2,6 +2,7 @@ import { contentOf, type DetectedImage, variableOf } from './detect-files.ts';
 import { installedIn, startupTrouble } from './detect-installed.ts';
 import { type Interpreter, interpreterOf, type Unclear } from './detect-interpreter.ts';
 import { type Distribution, distributionOf, libcOf, versionOf } from './detect-platform.ts';
+import { type UserSite, userSiteOf } from './detect-user.ts';
 import type { InstallScheme, PythonFacts } from './facts.ts';
 
 /**
@@ -24,7 +25,9 @@ export function pythonFacts(
   if ('reason' in libc) return libc;
   const layout = layoutOf(image, interpreter, distribution);
   if ('reason' in layout) return layout;
-  const installed = installedBy(image, interpreter, layout);
+  const user = userSiteOf(image, interpreter);
+  if (user !== undefined && 'reason' in user) return user;
+  const installed = installedBy(image, interpreter, layout, user);
   if ('reason' in installed) return installed;
   const { executable, minor, prefix, venv } = interpreter;
   const facts: PythonFacts = {
@@ -37,6 +40,7 @@ export function pythonFacts(
     externallyManaged:
       venv === undefined &&
       image.index.resolve(`${prefix}/lib/python3.${minor}/EXTERNALLY-MANAGED`).entry !== undefined,
+    ...(user && { userBase: user.base }),
   };
   return { facts };
 }
@@ -56,12 +60,12 @@ function layoutOf(
   const { prefix, minor, venv } = interpreter;
   const name = `python3.${minor}`;
   if (venv !== undefined) return layout(venv, name, 'site-packages', `${venv}/include/site/${name}`);
-  if (prefix === '/usr/local' || (prefix === '/usr' && distribution === 'alpine'))
+  if (prefix === '/usr/local' || (prefix === '/usr' && distribution === 'apk'))
     return image.index.resolve(`${prefix}/lib/${name}/site-packages`).entry?.type === 'directory'
       ? layout(prefix, name, 'site-packages', `${prefix}/include/${name}`)
       : { reason: `${prefix}/lib/${name} has no site-packages` };
   if (prefix !== '/usr' || distribution !== 'debian')
-    return { reason: `${prefix} is neither an official Python nor Debian's or Alpine's own` };
+    return { reason: `${prefix} is neither an official Python nor the distribution's own` };
   if (!hasPosixLocal(image, name)) return { reason: `Debian's ${name} installs in a way that is not known` };
   const { scheme } = layout('/usr/local', name, 'dist-packages', `/usr/include/${name}`);
   return {
@@ -99,13 +103,14 @@ function hasPosixLocal(image: DetectedImage, name: string): boolean {
 function installedBy(
   image: DetectedImage,
   { prefix, minor, venv }: Interpreter,
-  { scheme, sites }: Layout,
+  { scheme, sites: own }: Layout,
+  user: UserSite | undefined,
 ): PythonFacts['installed'] | Unclear {
   const { index } = image;
   const library = `${prefix}/lib/python3.${minor}`;
   const outside = pythonPath(image);
-  const home = venv === undefined ? userSite(image, minor) : undefined;
-  if (home !== undefined) return { reason: `${home} has packages of a user in it` };
+  // Python looks there first.
+  const sites = user?.seen ? [user.site, ...own] : own;
   // Debian's Python looks in these places of a virtual environment too.
   const odd = [`${venv}/lib/python3/dist-packages`, `${venv}/local/lib/python3.${minor}/dist-packages`];
   const oddly = venv === undefined ? undefined : odd.find((path) => index.resolve(path).entry);
@@ -117,21 +122,10 @@ function installedBy(
     .flatMap((path) => index.children(index.resolve(path).path).map((name) => `${path}/${name}`))
     .find((path) => /\.(?:dist-info|egg-info|egg|egg-link)$/.test(path) || /\/pip$/.test(path));
   if (elsewhere !== undefined) return { reason: `Python finds ${elsewhere} outside its site directories` };
-  return installedIn(image, sites, scheme.purelib);
+  return installedIn(image, sites, scheme.purelib, user?.site);
 }
 
 /** Directories that PYTHONPATH adds; empty and relative ones are the working directory's affair. */
 function pythonPath(image: DetectedImage): readonly string[] {
   return (variableOf(image.env, 'PYTHONPATH') ?? '').split(':').filter((path) => path.startsWith('/'));
-}
-
-/** A user's own site directory that is there. */
-function userSite({ index, env }: DetectedImage, minor: number): string | undefined {
-  const base = variableOf(env, 'PYTHONUSERBASE');
-  const homes = ['root', ...index.children('home').map((name) => `home/${name}`)].map(
-    (home) => `/${home}/.local`,
-  );
-  return [...(base ? [base] : []), ...homes]
-    .map((directory) => `${directory}/lib/python3.${minor}/site-packages`)
-    .find((path) => index.resolve(path).entry !== undefined);
 }

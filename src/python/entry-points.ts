@@ -1,3 +1,4 @@
+import type { InstallerTool } from './installer.ts';
 import type { RefuseWheel } from './wheel-error.ts';
 
 /** The scripts that `entry_points.txt` asks for, by name, each with `module:object` as written. */
@@ -50,8 +51,8 @@ export function parseEntryPoints(text: string, refuse: RefuseWheel): EntryPoints
 }
 
 /**
- * The launchers that pip writes for them, console scripts first. A wheel of pip or setuptools has the names of the Python
- * that it was made on; pip writes those of the Python that it installs for.
+ * The launchers that are written for them, console scripts first. A wheel of pip or setuptools has the names of the Python
+ * that it was made on; pip writes those of the Python that it installs for, uv some of them.
  *
  * @param python the image's minor version, `3.11`; undefined if it is not known
  * @throws LayerwrightError `WHEEL_INVALID` (1) for a name or value that pip refuses or reads in ways of its own
@@ -60,8 +61,9 @@ export function launchersOf(
   { console, gui }: EntryPoints,
   python: string | undefined,
   refuse: RefuseWheel,
+  tool: InstallerTool = 'pip',
 ): readonly Launcher[] {
-  return [...versioned(console, python, refuse), ...gui].map(([name, value]) => {
+  return [...namedBy(tool, console, python, refuse), ...gui].map(([name, value]) => {
     const [, module, object] =
       /^(\w+(?:\.\w+)*):(\w+(?:\.\w+)*)\s*(?:\[\s*[\w-]+(?:=\w+)?(?:,\s*\w+(?:=\w+)?)*\s*\])?$/.exec(value) ??
       [];
@@ -81,8 +83,21 @@ export function launcherNames(
   names: readonly string[],
   python: string | undefined,
   refuse: RefuseWheel,
+  tool: InstallerTool = 'pip',
 ): readonly string[] {
-  return versioned(new Map(names.map((name) => [name, ''])), python, refuse).map(([name]) => name);
+  return namedBy(tool, new Map(names.map((name) => [name, ''])), python, refuse).map(([name]) => name);
+}
+
+function namedBy(
+  tool: InstallerTool,
+  console: ReadonlyMap<string, string>,
+  python: string | undefined,
+  refuse: RefuseWheel,
+): readonly (readonly [string, string])[] {
+  if (tool === 'pip') return versioned(console, python, refuse);
+  const old = [...console.keys()].find((name) => tool === 'uv' && /^pip3\.\d+$/.test(name));
+  if (old !== undefined) throw refuse(`uv gives its script ${old} another name`);
+  return [...console];
 }
 
 function versioned(

@@ -16,8 +16,10 @@ export interface InstalledDistribution {
   readonly version: string;
   /** The `*.dist-info` or `*.egg-info`, absolute. */
   readonly metadata: string;
-  /** True if it is a dist-info with a RECORD below the environment's own site-packages: what pip would uninstall. */
+  /** True if it is a dist-info with a RECORD below the environment's own or the user's site-packages: what pip would uninstall. */
   readonly removable: boolean;
+  /** True if it is in the user's site-packages: `pip install --user` takes the place of no other. */
+  readonly user?: true;
 }
 
 /** What must be known of an image to install wheels into one of its Python environments. */
@@ -41,4 +43,6 @@ export interface PythonFacts {
   readonly externallyManaged: boolean;
   /** The virtual environment's directory; undefined for the interpreter's own. */
   readonly venv: string | undefined;
+  /** PYTHONUSERBASE or `~/.local`, absolute: where `--user` goes; undefined if it is not known, and in a virtual environment. */
+  readonly userBase?: string;
 }

@@ -28,14 +28,14 @@ const CURRENT = 'trixie';
 const VARIANT = /^(?:slim-)?(?:buster|bullseye|bookworm|trixie)$|^slim$|^alpine(?:3\.\d+)?$|^$/;
 
 /**
- * What is known of an official image by its tag: Python in /usr/local, packages in site-packages.
+ * What is known of an official image, or of one of uv's that are made of them, by its tag: Python in /usr/local, packages in
+ * site-packages.
  *
  * @returns undefined for other images, and for tags that name no minor version, such as `3`, `latest` and `3.15-rc`
  */
 export function assumedFacts({ path, tag }: Reference): AssumedPython | undefined {
-  // Mirrors and pull-through caches keep Docker Hub's path behind one of their own.
-  if (!/(?:^|\/)library\/python$/.test(path)) return undefined;
-  const [, version = '', minor, patch, variant = ''] = /^(3\.(\d+)(\.\d+)?)(?:-(.*))?$/.exec(tag ?? '') ?? [];
+  const tagged = officialTag(path, tag ?? '');
+  const [, version = '', minor, patch, variant = ''] = /^(3\.(\d+)(\.\d+)?)(?:-(.*))?$/.exec(tagged) ?? [];
   const name = `python3.${minor}`;
   if (!VARIANT.test(variant) || !(Number(minor) >= 8 && Number(minor) <= 14)) return undefined;
   const site = `/usr/local/lib/${name}/site-packages`;
@@ -47,6 +47,17 @@ export function assumedFacts({ path, tag }: Reference): AssumedPython | undefine
     },
     libc: libcBy(variant, Number(minor), patch !== undefined),
   };
+}
+
+/** The tag of the official image that this is or is made of: `3.11-slim`; empty if it is none. */
+function officialTag(path: string, tag: string): string {
+  // Mirrors and pull-through caches keep a registry's path behind one of their own.
+  if (/(?:^|\/)library\/python$/.test(path)) return tag;
+  // uv's images name its version before Python's, and Debian's release before `slim`: `0.9-python3.11-bookworm-slim`.
+  if (!/(?:^|\/)astral-sh\/uv$/.test(path)) return '';
+  const [, version, variant = ''] = /^(?:[\d.]+-)?python(3\.\d+)-(.+)$/.exec(tag) ?? [];
+  const reordered = variant.replace(/^(\w+)-slim$/, 'slim-$1');
+  return version === undefined ? '' : `${version}-${reordered}`;
 }
 
 function libcBy(variant: string, minor: number, exact: boolean): PythonFacts['libc'] | undefined {

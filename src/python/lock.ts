@@ -39,6 +39,8 @@ export interface LockedDistribution {
   readonly source?: SourceDistribution;
   /** The text of `direct_url.json` (PEP 610), without credentials, where the tool writes one. */
   readonly directUrl?: string;
+  /** Further files that its installer writes into the dist-info, by name: `uv_cache.json`. */
+  readonly files?: Readonly<Record<string, string>>;
   /** True if a requirement of the step names it (pip then writes REQUESTED). */
   readonly requested: boolean;
 }

@@ -1,6 +1,7 @@
 import { normaliseName } from './names.ts';
 import {
   DEFAULT_PIP_OPTIONS,
+  type PipCommandLine,
   type PipFiles,
   type PipOption,
   type PipOptions,
@@ -24,19 +25,35 @@ export const DEFAULT_PIP_SETTINGS: PipSettings = {
   constraintFiles: [],
 };
 
+/** pip's settings together with what only its command line (or a variable, or its configuration) says. */
+export type PipCommandSettings = PipSettings & PipCommandLine;
+
+/** pip's command line without any option. */
+export const DEFAULT_PIP_COMMAND: PipCommandSettings = {
+  ...DEFAULT_PIP_SETTINGS,
+  user: false,
+  target: undefined,
+  prefix: undefined,
+  wheelDirectory: undefined,
+  editables: [],
+  groups: [],
+  forceReinstall: false,
+  ignoreInstalled: false,
+};
+
 export interface PipArguments {
-  readonly settings: PipSettings;
+  readonly settings: PipCommandSettings;
   /** What is no option: requirements. */
   readonly positional: readonly string[];
 }
 
 /**
- * Reads the arguments of `pip install` on top of what the configuration says, as pip's own parser does: options and
+ * Reads the arguments of `pip install` or `pip wheel` on top of what the configuration says, as pip's own parser does: options and
  * requirements in any order, joined short options (`-qU`, `-rfile`), `--name=value`, `--` before the last requirements.
  */
 export function parsePipArguments(
   words: readonly string[],
-  configured: PipSettings = DEFAULT_PIP_SETTINGS,
+  configured: PipCommandSettings = DEFAULT_PIP_COMMAND,
 ): PipArguments | Refusal {
   let settings = configured;
   const positional: string[] = [];
@@ -99,13 +116,14 @@ function takeShort(word: string, rest: string[]): Taken | Refusal {
  * @param lists whether a list grows (command line) or is replaced (configuration)
  */
 export function applyOption(
-  settings: PipSettings,
+  settings: PipCommandSettings,
   name: string,
   option: PipOption,
   value: string | boolean | undefined,
   lists: 'add' | 'replace',
-): PipSettings | Refusal {
+): PipCommandSettings | Refusal {
   if ('ignored' in option) return settings;
+  if ('builds' in option) return value === false ? settings : withBuildOption(settings, name, value);
   if ('refused' in option) {
     const off = value === false || (typeof value === 'string' && option.harmless?.includes(value));
     return off
@@ -131,8 +149,17 @@ export function applyOption(
   return { ...settings, [option.sets]: text };
 }
 
+function withBuildOption(
+  settings: PipCommandSettings,
+  name: string,
+  value: string | true | undefined,
+): PipCommandSettings {
+  const word = typeof value === 'string' ? `${name}=${value}` : name;
+  return { ...settings, buildOptions: [...settings.buildOptions, word] };
+}
+
 /** `:none:` empties the list, `:all:` takes the place of all names. */
-function withNames(settings: PipSettings, field: string, text: string): PipSettings {
+function withNames(settings: PipCommandSettings, field: string, text: string): PipCommandSettings {
   let names = [...settings.onlyBinary];
   for (const name of text.split(',').map((one) => one.trim())) {
     if (name === ':none:') names = [];

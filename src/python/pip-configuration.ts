@@ -1,17 +1,19 @@
-import { applyOption, DEFAULT_PIP_SETTINGS, type PipSettings, type Refusal } from './pip-arguments.ts';
+import { applyOption, DEFAULT_PIP_COMMAND, type PipCommandSettings, type Refusal } from './pip-arguments.ts';
 import { pipOption } from './pip-options.ts';
 
 /**
- * What pip's configuration says, in the order in which pip reads it: `[global]` of all files, then `[install]`, then the
+ * What pip's configuration says, in the order in which pip reads it: `[global]` of all files, then the command's section, then the
  * variables `PIP_*`. A later one replaces an earlier one.
  *
  * @param files texts of pip.conf: the machine's, the user's, the environment's
  * @param env the step's environment
+ * @param command whose section counts
  */
 export function pipConfiguration(
   files: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): PipSettings | Refusal {
+  command: 'install' | 'wheel' = 'install',
+): PipCommandSettings | Refusal {
   const read: Entry[] = [];
   // pip reads no file at all then.
   const used = env.PIP_CONFIG_FILE === '/dev/null' ? [] : files;
@@ -26,13 +28,9 @@ export function pipConfiguration(
   const variables = Object.entries(env)
     .filter(([name]) => /^PIP_/i.test(name) && name !== 'PIP_CONFIG_FILE')
     .map(([name, value]) => ({ section: name, key: keyOf(name.slice(4)), value: value ?? '' }));
-  let settings: PipSettings = DEFAULT_PIP_SETTINGS;
+  let settings: PipCommandSettings = DEFAULT_PIP_COMMAND;
   // Of several files the last one with the key counts, also where the value of an earlier one would be refused.
-  for (const entry of [
-    ...lastOfEach(inSection('global')),
-    ...lastOfEach(inSection('install')),
-    ...variables,
-  ]) {
+  for (const entry of [...lastOfEach(inSection('global')), ...lastOfEach(inSection(command)), ...variables]) {
     const next = applyEntry(settings, entry);
     if ('reason' in next) return next;
     settings = next;
@@ -54,7 +52,10 @@ function lastOfEach(entries: readonly Entry[]): readonly Entry[] {
   return [...new Map(entries.map((entry) => [entry.key, entry])).values()];
 }
 
-function applyEntry(settings: PipSettings, { section, key, value }: Entry): PipSettings | Refusal {
+function applyEntry(
+  settings: PipCommandSettings,
+  { section, key, value }: Entry,
+): PipCommandSettings | Refusal {
   // pip passes over empty values.
   if (value === '') return settings;
   const found = pipOption(`--${key}`);
@@ -71,7 +72,7 @@ function applyEntry(settings: PipSettings, { section, key, value }: Entry): PipS
   return refusedAt(origin, applyOption(settings, found.name, option, value, 'replace'));
 }
 
-function refusedAt(origin: string, result: PipSettings | Refusal): PipSettings | Refusal {
+function refusedAt(origin: string, result: PipCommandSettings | Refusal): PipCommandSettings | Refusal {
   return 'reason' in result ? { reason: `${origin}: ${result.reason}` } : result;
 }
 

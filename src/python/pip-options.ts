@@ -17,6 +17,17 @@ export interface PipOptions {
   readonly compile: boolean;
   /** True if PEP 668's EXTERNALLY-MANAGED is overridden. */
   readonly breakSystemPackages: boolean;
+  /** True if no index is asked: all comes from `findLinks` and from named files. */
+  readonly noIndex: boolean;
+  /** Directories of the image, as written, or addresses of pages with links. */
+  readonly findLinks: readonly string[];
+  /**
+   * Options that only change how source distributions are built, as words that pip takes (uv's by uv's names):
+   * `--no-build-isolation`, `--config-settings=KEY=VALUE`.
+   */
+  readonly buildOptions: readonly string[];
+  /** Of uv, which by default takes a name from the first index that has it; undefined for pip, which takes all together. */
+  readonly indexStrategy: 'first-index' | 'unsafe-first-match' | 'unsafe-best-match' | undefined;
 }
 
 /** `-r` and `-c`, as written: paths in the image, relative ones to the working directory. */
@@ -38,10 +49,27 @@ export const DEFAULT_PIP_OPTIONS: PipOptions = {
   onlyBinary: [],
   compile: true,
   breakSystemPackages: false,
+  noIndex: false,
+  findLinks: [],
+  buildOptions: [],
+  indexStrategy: undefined,
 };
 
+/** What else a command line says: where it installs to, and what besides requirements and files of them. */
+export interface PipCommandLine {
+  readonly user: boolean;
+  readonly target: string | undefined;
+  readonly prefix: string | undefined;
+  readonly wheelDirectory: string | undefined;
+  readonly editables: readonly string[];
+  /** `[PATH:]NAME`. */
+  readonly groups: readonly string[];
+  readonly forceReinstall: boolean;
+  readonly ignoreInstalled: boolean;
+}
+
 /** Options of pip that take part in the result, by the field that they set. */
-type Setting = keyof PipOptions | keyof PipFiles;
+type Setting = keyof PipOptions | keyof PipFiles | keyof PipCommandLine;
 
 /**
  * An option of `pip install`: whether a value follows, and what it does. Lists grow on the command line, while a later
@@ -51,10 +79,10 @@ export type PipOption =
   | { readonly takes: 'flag'; readonly sets: Setting; readonly to: boolean }
   | { readonly takes: 'value' | 'list' | 'names'; readonly sets: Setting }
   | { readonly takes: 'flag' | 'value'; readonly ignored: true }
+  | { readonly takes: 'flag' | 'value'; readonly builds: true }
   /** Refused, unless its value is one of the harmless ones. */
   | { readonly takes: 'flag' | 'value'; readonly refused: string; readonly harmless?: readonly string[] };
 
-const ELSEWHERE = 'it installs elsewhere than into the environment';
 const OTHER_TARGET = 'it resolves for another environment than the image has';
 
 const OPTIONS: Readonly<Record<string, PipOption>> = {
@@ -74,17 +102,19 @@ const OPTIONS: Readonly<Record<string, PipOption>> = {
   '--no-compile': { takes: 'flag', sets: 'compile', to: false },
   '--break-system-packages': { takes: 'flag', sets: 'breakSystemPackages', to: true },
   ...each(
-    // The last line only changes how source distributions are built, which is not done here at all.
     `--no-cache-dir --disable-pip-version-check --no-warn-script-location --no-warn-conflicts --no-input --quiet --verbose
-     --no-color --no-python-version-warning --debug --no-clean --no-user
-     --use-pep517 --no-use-pep517 --no-build-isolation --check-build-dependencies`,
+     --no-color --no-python-version-warning --debug --no-clean --check-build-dependencies`,
     { takes: 'flag', ignored: true },
   ),
   ...each(
-    `--cache-dir --root-user-action --progress-bar --timeout --retries --resume-retries --exists-action --cert --src
-     --config-settings --global-option --build-option --build-constraint`,
+    '--cache-dir --root-user-action --progress-bar --timeout --retries --resume-retries --exists-action --cert --src',
     { takes: 'value', ignored: true },
   ),
+  ...each('--use-pep517 --no-use-pep517 --no-build-isolation', { takes: 'flag', builds: true }),
+  ...each('--config-settings --global-option --build-option --build-constraint', {
+    takes: 'value',
+    builds: true,
+  }),
   '--use-feature': {
     takes: 'value',
     refused: 'its effect is not known',
@@ -97,21 +127,23 @@ const OPTIONS: Readonly<Record<string, PipOption>> = {
   },
   '--no-binary': { takes: 'value', refused: 'it builds from source', harmless: [':none:'] },
   '--use-deprecated': { takes: 'value', refused: 'it is another resolver', harmless: ['html5lib'] },
-  ...each('--target --prefix --root', { takes: 'value', refused: ELSEWHERE }),
-  '--user': { takes: 'flag', refused: ELSEWHERE },
+  '--target': { takes: 'value', sets: 'target' },
+  '--prefix': { takes: 'value', sets: 'prefix' },
+  '--root': { takes: 'value', refused: 'it installs below another root' },
+  '--user': { takes: 'flag', sets: 'user', to: true },
+  '--no-user': { takes: 'flag', sets: 'user', to: false },
   ...each('--platform --python-version --implementation --abi --python', {
     takes: 'value',
     refused: OTHER_TARGET,
   }),
   '--ignore-requires-python': { takes: 'flag', refused: OTHER_TARGET },
-  '--editable': { takes: 'value', refused: 'it installs from a directory' },
-  '--find-links': { takes: 'value', refused: 'its files are not known' },
-  '--no-index': { takes: 'flag', refused: 'it installs from files alone' },
-  '--group': { takes: 'value', refused: 'it reads pyproject.toml' },
-  ...each('--ignore-installed --force-reinstall', {
-    takes: 'flag',
-    refused: 'it installs again what is there',
-  }),
+  '--editable': { takes: 'list', sets: 'editables' },
+  '--find-links': { takes: 'list', sets: 'findLinks' },
+  '--no-index': { takes: 'flag', sets: 'noIndex', to: true },
+  '--group': { takes: 'list', sets: 'groups' },
+  '--ignore-installed': { takes: 'flag', sets: 'ignoreInstalled', to: true },
+  '--force-reinstall': { takes: 'flag', sets: 'forceReinstall', to: true },
+  '--wheel-dir': { takes: 'value', sets: 'wheelDirectory' },
   ...each('--dry-run --isolated --require-virtualenv --version --help', {
     takes: 'flag',
     refused: 'it is more than an installation',
@@ -140,6 +172,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   '-f': '--find-links',
   '-e': '--editable',
   '-t': '--target',
+  '-w': '--wheel-dir',
   '-U': '--upgrade',
   '-I': '--ignore-installed',
   '-q': '--quiet',

@@ -1,42 +1,64 @@
-import type { NotRecognised, RecognisedStep, RunStep } from './recognise.ts';
+import { posix } from 'node:path';
+import type { BindMount, DependencyAction, NotRecognised, RunStep, SecretMount } from './recognise.ts';
 
 /** One `--mount` of a RUN, its options by name: `type`, `target`, `source`, `from`, `id`. */
 export interface RunMount {
   /** `bind` if it is not given. */
   readonly type: string;
   readonly target: string;
-  /** Of a bind: the path in the context; `''` or `/` for all of it. */
+  /** Of a bind: the path in the context; `''` or `/` for all of it. Of a secret: its id by another name. */
   readonly source: string;
   /** Of a bind or cache: a stage or image; undefined for the context. */
   readonly from: string | undefined;
+  /** Of a secret; undefined if the caller does not tell: then secrets are refused. */
+  readonly id?: string;
+  /** Of a secret: the variable that it is given by. */
+  readonly env?: string | undefined;
+  /** Of a secret: whether the step fails without it. */
+  readonly required?: boolean;
 }
 
+type Env = Readonly<Record<string, string | undefined>>;
+
 /**
- * Whether mounts leave no trace in what is installed: caches of pip, files of the context for reading, temporary files.
+ * Whether mounts leave no trace in what is installed: caches of the tools, files for reading, logins, temporary files.
  *
- * @returns the files of the context that the step sees
+ * @returns the files and secrets that the step sees
  */
 export function harmlessMounts(
   mounts: readonly RunMount[],
-  env: Readonly<Record<string, string | undefined>>,
-): Pick<RecognisedStep, 'binds'> | NotRecognised {
-  const binds: { target: string; source: string }[] = [];
+  env: Env,
+): { readonly binds: readonly BindMount[]; readonly secrets: readonly SecretMount[] } | NotRecognised {
+  const binds: BindMount[] = [];
+  const secrets: SecretMount[] = [];
   for (const mount of mounts) {
     const refused = harmfulMount(mount, env);
     if (refused) return refused;
-    if (mount.type === 'bind') binds.push({ target: mount.target, source: mount.source });
+    const { type, target, source, from } = mount;
+    if (type === 'bind') binds.push({ target, source, from });
+    if (type === 'secret') secrets.push(secretOf(mount));
   }
-  return { binds };
+  return { binds, secrets };
 }
 
-function harmfulMount(
-  { type, target, from }: RunMount,
-  env: Readonly<Record<string, string | undefined>>,
-): NotRecognised | undefined {
+/** As BuildKit completes it: the id is the target's name, the target is below /run/secrets. */
+function secretOf({ id, source, target, env, required = false }: RunMount): SecretMount {
+  const name = id || source || posix.basename(target);
+  const file = target !== '' ? target : env ? undefined : `/run/secrets/${name}`;
+  return { id: name, target: file, env: env || undefined, required };
+}
+
+const CACHE =
+  /(?:^|\/)\.cache(?:\/(?:pip|uv|pypoetry(?:\/(?:cache|artifacts))?|pipenv|virtualenv))?\/?$|^\/var\/(?:cache|lib)\/apt\/?$/;
+const CACHES = ['PIP_CACHE_DIR', 'UV_CACHE_DIR', 'POETRY_CACHE_DIR', 'PIPENV_CACHE_DIR', 'XDG_CACHE_HOME'];
+
+function harmfulMount({ type, target, id }: RunMount, env: Env): NotRecognised | undefined {
   switch (type) {
     case 'cache':
     case 'tmpfs': {
-      const known = /(?:^|\/)\.cache(?:\/(?:pip|uv))?\/?$/.test(target) || target === env.PIP_CACHE_DIR;
+      const plain = (path: string) => path.replace(/(?<=.)\/+$/, '');
+      const named = CACHES.flatMap((name) => env[name] || []).map(plain);
+      const known = CACHE.test(target) || named.includes(plain(target));
       if (known || (type === 'tmpfs' && /^\/tmp\/?$/.test(target))) return undefined;
       return {
         reason: `a ${type} mount at ${target}, which is not known as a cache of pip`,
@@ -44,19 +66,51 @@ function harmfulMount(
       };
     }
     case 'bind':
-      return from === undefined
-        ? undefined
-        : {
-            reason: `a bind mount from ${from}`,
-            hint: 'A requirements file may be mounted from the context, or copied.',
-          };
+      return undefined;
     case 'secret':
-      return {
-        reason: 'a secret mount, whose content is not known before the build',
-        hint: 'Indexes that need a login can be given by PIP_INDEX_URL and PIP_EXTRA_INDEX_URL.',
-      };
+      return id === undefined
+        ? {
+            reason: 'a secret mount, whose content is not known before the build',
+            hint: 'Indexes that need a login can be given by PIP_INDEX_URL and PIP_EXTRA_INDEX_URL.',
+          }
+        : undefined;
     default:
       return { reason: `a mount of type ${type}` };
+  }
+}
+
+/** What is written into a mount is not in the image. */
+export function writesIntoMount(
+  steps: readonly DependencyAction[],
+  mounts: readonly RunMount[],
+  workdir: string,
+): NotRecognised | undefined {
+  const places = steps.flatMap(placeOf).map((path) => posix.resolve(workdir, path));
+  const mounted = mounts
+    .filter(({ type }) => type !== 'secret')
+    .map(({ target }) => posix.resolve(workdir, target));
+  const hidden = places.find((place) => mounted.some((at) => place === at || place.startsWith(`${at}/`)));
+  if (hidden === undefined) return undefined;
+  return {
+    reason: `${hidden} lies in a mount, so nothing of it comes into the image`,
+    hint: 'Mount single files (pyproject.toml, uv.lock), or install to another directory.',
+  };
+}
+
+function placeOf(step: DependencyAction): string | readonly string[] {
+  switch (step.kind) {
+    case 'venv':
+      return step.directory;
+    case 'pip-wheel':
+      return step.wheelDirectory;
+    case 'pip-install': {
+      const own = step.program.startsWith('/') ? step.program : [];
+      return [own, 'directory' in step.destination ? (step.destination.directory ?? []) : []].flat();
+    }
+    case 'locked-install':
+      return step.environment.kind === 'directory' ? step.environment.path : [];
+    case 'settings':
+      return [];
   }
 }
 
@@ -89,27 +143,38 @@ const HARMLESS_PYTHON = new Set([
   ...['PYTHONBREAKPOINT', 'PYTHONINTMAXSTRDIGITS', 'PYTHONSTARTUP'],
 ]);
 
-const DANGEROUS = /^(?:LD_PRELOAD|BASH_ENV|_PYTHON_.+)$/;
+const DANGEROUS =
+  /^(?:LD_PRELOAD|BASH_ENV|_PYTHON_.+|_PIP_.+|DEB_PYTHON_INSTALL_LAYOUT|PYC_INVALIDATION_MODE)$/;
 
-/** Whether the environment leaves Python, pip and the shell as they are; `PIP_*` is read elsewhere. */
-export function harmlessEnvironment(
-  env: Readonly<Record<string, string | undefined>>,
-): NotRecognised | undefined {
-  for (const [name, value] of Object.entries(env)) {
-    // An empty variable of Python's counts as none.
-    if (value === undefined || value === '') continue;
-    const python = /^PYTHON[A-Z0-9]+$/.test(name) && !HARMLESS_PYTHON.has(name);
-    if (python || DANGEROUS.test(name))
-      return {
-        reason: `${name} is set, which may change what is installed`,
-        hint: `Set ${name} below the installation.`,
-      };
-  }
-  return undefined;
+/** Whether a variable leaves Python, pip and the shell as they are; those of the tools are read elsewhere. */
+export function isHarmlessVariable(name: string, value: string): boolean {
+  // An empty variable of Python's counts as none.
+  if (value === '') return true;
+  return !(/^PYTHON[A-Z0-9]+$/.test(name) && !HARMLESS_PYTHON.has(name)) && !DANGEROUS.test(name);
 }
 
-/** True if pip installs something somewhere in it, or an environment is made: then it is worth being recognised. */
+/** Whether the environment leaves Python, pip and the shell as they are; `PIP_*` is read elsewhere. */
+export function harmlessEnvironment(env: Env): NotRecognised | undefined {
+  const odd = Object.entries(env).find(
+    ([name, value]) => value !== undefined && !isHarmlessVariable(name, value),
+  )?.[0];
+  if (odd === undefined) return undefined;
+  return {
+    reason: `${odd} is set, which may change what is installed`,
+    hint: `Set ${odd} below the installation.`,
+  };
+}
+
+const INSTALLS = [
+  /\b(?:uv\s(?:[^;&|]*\s)?)?pip[\d.]*\s(?:[^;&|]*\s)?(?:install|sync|wheel)\b/,
+  /\s-m venv\b|\bvirtualenv\s/,
+  /\buv\s(?:[^;&|]*\s)?(?:sync|venv)\b/,
+  /\bpoetry\s(?:[^;&|]*\s)?(?:install|sync)\b/,
+  /\bpipenv\s(?:[^;&|]*\s)?(?:install|sync)\b/,
+];
+
+/** True if something is installed somewhere in it, or an environment is made: then it is worth being recognised. */
 export function mentionsInstall({ command }: Pick<RunStep, 'command'>): boolean {
   const text = typeof command === 'string' ? command : command.join(' ');
-  return /\bpip[\d.]*\s(?:[^;&|]*\s)?install\b|\s-m venv\b/.test(text);
+  return INSTALLS.some((pattern) => pattern.test(text));
 }

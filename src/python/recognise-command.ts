@@ -1,70 +1,78 @@
 import { posix } from 'node:path';
 import { expandWord, type SimpleCommand } from '../dockerfile/shell.ts';
-import { parsePipArguments } from './pip-arguments.ts';
-import { pipConfiguration } from './pip-configuration.ts';
-import type { PipOptions } from './pip-options.ts';
-import type { DependencyAction, MakeVenv, NotRecognised, PipInstall, RunStep } from './recognise.ts';
-import { mentionsInstall } from './recognise-around.ts';
+import type { DependencyAction, NotRecognised } from './recognise.ts';
+import { isHarmlessVariable, mentionsInstall } from './recognise-around.ts';
+import { pipCommand } from './recognise-pip.ts';
+import { pipenvCommand } from './recognise-pipenv.ts';
+import { poetryCommand } from './recognise-poetry.ts';
+import { patternReason } from './recognise-request.ts';
+import { type Call, locate, nameOf, type ShellState } from './recognise-state.ts';
+import { uvCommand } from './recognise-uv.ts';
+import { venvCommand } from './recognise-venv.ts';
 import { parseRequirement } from './requirement-line.ts';
 
-/** What the shell knows while it goes through the commands. */
-export interface ShellState {
-  readonly env: Record<string, string | undefined>;
-  /** The virtual environment that was activated. */
-  activated: string | undefined;
-  readonly run: RunStep;
-}
+type Steps = readonly DependencyAction[] | NotRecognised;
 
 /** What one command does; nothing for one that leaves no trace. */
-export function commandSteps(
-  command: SimpleCommand,
-  state: ShellState,
-): readonly DependencyAction[] | NotRecognised {
+export function commandSteps(command: SimpleCommand, state: ShellState): Steps {
   const assigned = assignmentsOf(command, state);
-  if (!('values' in assigned)) return assigned;
-  const words = expandAll(command.words, state.env);
+  if ('reason' in assigned) return assigned;
+  const words = expandAll(command.words, state.values);
   if ('reason' in words) return words;
-  const [program, ...args] = words;
-  if (program === undefined) {
-    Object.assign(state.env, assigned.values);
-    return [];
-  }
-  const env = { ...state.env, ...assigned.values };
-  const odd = Object.keys(assigned.values).find(
-    (name) => !/^PIP_|^PYTHON(?:DONTWRITEBYTECODE|UNBUFFERED)$|_proxy$/i.test(name),
-  );
-  if (odd !== undefined && isKnown(program, args))
-    return {
-      reason: `the variable ${odd} in front of ${program}`,
-      hint: 'Wheels are not built, so most variables change nothing: leave it out, or set it by ENV.',
-    };
-  if (program === 'export') return exportVariables(args, state);
-  if (program === '.' || program === 'source') return activate(args, state);
-  if (isHarmless(program, args)) return [];
-  const name = nameOf(program);
-  if (/^pip(?:3(?:\.\d+)?)?$/.test(name)) return pipCommand(locate(program, state), 'pip', args, env, state);
-  if (/^python(?:3(?:\.\d+)?)?$/.test(name)) return pythonCommand(locate(program, state), args, env, state);
-  return onlyBuildKit(name, state);
+  const [program, ...args] = words.texts;
+  const { values } = assigned;
+  if (program === undefined) return assign(values, state);
+  const call: Call = { program, args, patterns: words.patterns, env: { ...state.env, ...values } };
+  const odd = oddVariable(values, call);
+  if (odd) return odd;
+  const own = shellCommand(call, state);
+  if (own !== undefined) return own;
+  const kind = kindOf(nameOf(program));
+  const [pattern] = words.patterns;
+  if (pattern !== undefined && kind !== 'pip' && kind !== 'python' && kind !== 'uv')
+    return kind === undefined ? onlyBuildKit(nameOf(program), state) : patternReason(pattern);
+  return kind === undefined ? onlyBuildKit(nameOf(program), state) : PROGRAMS[kind](call, state);
+}
+
+type Kind = 'pip' | 'python' | 'uv' | 'poetry' | 'pipenv' | 'virtualenv';
+
+function kindOf(name: string): Kind | undefined {
+  const [, pip, python] = /^(?:(pip)|(python))(?:3(?:\.\d+)?)?$/.exec(name) ?? [];
+  if (pip !== undefined) return 'pip';
+  if (python !== undefined) return 'python';
+  return name === 'uv' || name === 'poetry' || name === 'pipenv' || name === 'virtualenv' ? name : undefined;
+}
+
+const PROGRAMS: Readonly<Record<Kind, (call: Call, state: ShellState) => Steps>> = {
+  pip: (call, state) =>
+    pipCommand(located(call, state), 'pip', state) ?? onlyBuildKit(pipWords(call.args), state),
+  python: (call, state) => pythonCommand(located(call, state), state),
+  uv: (call, state) => refusedPattern(call) ?? uvCommand(call, state),
+  poetry: poetryCommand,
+  pipenv: pipenvCommand,
+  virtualenv: (call, state) => venvCommand('virtualenv', call, state),
+};
+
+/** Which uv or poetry runs changes nothing of the environment that it finds; of pip and Python it is all. */
+function located(call: Call, state: ShellState): Call {
+  return { ...call, program: locate(call.program, state) };
+}
+
+/** Only what pip and `uv pip` are told to install may be a pattern. */
+function refusedPattern({ args, patterns }: Call): NotRecognised | undefined {
+  const [pattern] = patterns;
+  return pattern === undefined || args.includes('pip') ? undefined : patternReason(pattern);
+}
+
+function pipWords(args: readonly string[]): string {
+  return `pip ${args.find((word) => !word.startsWith('-')) ?? args.join(' ')}`.trim();
 }
 
 /** A program that installs nothing for Python; what is around it in the RUN has to run with it. */
 function onlyBuildKit(what: string, { run }: ShellState): NotRecognised {
-  const hint =
-    what === 'cd'
-      ? 'Use WORKDIR in place of cd, so that pip install is recognised.'
-      : 'Give pip install a RUN of its own, so that it is recognised.';
+  const hint = 'Give the installation a RUN of its own, so that it is recognised.';
   const reason = `it runs ${what}, which only BuildKit can do`;
   return mentionsInstall(run) ? { reason, hint } : { reason };
-}
-
-function nameOf(program: string): string {
-  return program.slice(program.lastIndexOf('/') + 1);
-}
-
-/** True for the programs whose commands are looked into. */
-function isKnown(program: string, args: readonly string[]): boolean {
-  const isPython = /^(?:pip|python)(?:3(?:\.\d+)?)?$/.test(nameOf(program));
-  return isPython || ['export', '.', 'source'].includes(program) || isHarmless(program, args);
 }
 
 function assignmentsOf(
@@ -73,69 +81,131 @@ function assignmentsOf(
 ): { readonly values: Readonly<Record<string, string>> } | NotRecognised {
   const assigned: Record<string, string> = {};
   for (const { name, value } of command.assignments) {
-    if (/^(?:PATH|HOME|IFS|ENV|BASH_ENV)$/.test(name))
-      return { reason: `${name} is set by the command`, hint: `Set ${name} by ENV.` };
-    const text = expandWord(value, { ...state.env, ...assigned });
+    const text = expandWord(value, { ...state.values, ...assigned });
     if ('reason' in text) return text;
     assigned[name] = text[0] ?? '';
   }
-  return { values: assigned };
+  const refused = refusedVariables(assigned);
+  return refused ?? { values: assigned };
 }
 
-function expandAll(words: SimpleCommand['words'], env: ShellState['env']): readonly string[] | NotRecognised {
-  const result: string[] = [];
+/** Variables that change how programs are found, or how Python and the shell work. */
+function refusedVariables(values: Readonly<Record<string, string>>): NotRecognised | undefined {
+  const name = Object.keys(values).find((one) =>
+    /^(?:PATH|HOME|IFS|ENV|BASH_ENV|CDPATH|XDG_CONFIG_(?:HOME|DIRS))$/.test(one),
+  );
+  if (name !== undefined) return { reason: `${name} is set by the command`, hint: `Set ${name} by ENV.` };
+  const odd = Object.entries(values).find(([one, value]) => !isHarmlessVariable(one, value))?.[0];
+  return odd === undefined
+    ? undefined
+    : { reason: `the variable ${odd}, which may change what is installed`, hint: `Leave ${odd} out.` };
+}
+
+/** A variable in front of a command of the shell itself may outlive it. */
+function oddVariable(values: Readonly<Record<string, string>>, { program }: Call): NotRecognised | undefined {
+  const [name] = Object.keys(values);
+  if (name === undefined || !/^(?:export|\.|source|set|cd|:|true|echo)$/.test(program)) return undefined;
+  return { reason: `the variable ${name} in front of ${program}`, hint: 'Set it by ENV.' };
+}
+
+/** Without a command the shell keeps them; programs see those that they saw before. */
+function assign(values: Readonly<Record<string, string>>, state: ShellState): readonly [] {
+  for (const [name, value] of Object.entries(values)) {
+    state.values[name] = value;
+    if (state.env[name] !== undefined) state.env[name] = value;
+  }
+  return [];
+}
+
+function expandAll(
+  words: SimpleCommand['words'],
+  values: ShellState['values'],
+): { readonly texts: readonly string[]; readonly patterns: ReadonlySet<string> } | NotRecognised {
+  const texts: string[] = [];
+  const patterns = new Set<string>();
   for (const word of words) {
-    const texts = expandWord(word, env);
-    if ('reason' in texts)
+    const found = expandWord(word, values);
+    if ('reason' in found)
       return {
-        reason: `the command holds ${texts.reason}`,
+        reason: `the command holds ${found.reason}`,
         hint: 'Write the value itself, or declare the variable by ARG or ENV with a value above the step.',
       };
-    // Extras look like a pattern of file names. None fits: that file would be called like the package and one letter.
-    const [text = ''] = texts;
-    if (word.pattern && !isRequirement(text))
-      return { reason: `the command holds a pattern of file names ("${text}")` };
-    result.push(...texts);
+    texts.push(...found);
+    const [text = ''] = found;
+    if (!word.pattern || hasExtras(text)) continue;
+    const literal = word.parts.some((part) => 'text' in part && part.quoted && /[*?[]/.test(part.text));
+    if (literal || texts.length === 1) return patternReason(text);
+    patterns.add(text);
   }
-  return result;
+  return { texts, patterns };
 }
 
-function isRequirement(text: string): boolean {
+/** Extras look like a pattern of file names. None fits: that file would be called like the package and one letter. */
+function hasExtras(text: string): boolean {
+  if (/[*?]/.test(text)) return false;
+  if (/^[\w./-]+\[[A-Za-z0-9][\w.,-]*\]$/.test(text)) return true;
   const parsed = parseRequirement(text);
   return !('reason' in parsed) && !('invalid' in parsed) && parsed.extras.length > 0;
 }
 
-/** A program of the activated environment, if one was activated and the program is only named. */
-function locate(program: string, { activated }: ShellState): string {
-  return activated === undefined || program.includes('/') ? program : `${activated}/bin/${program}`;
+/** Commands of the shell, and such that leave nothing behind; undefined for others. */
+function shellCommand(call: Call, state: ShellState): Steps | undefined {
+  const { program, args } = call;
+  switch (program) {
+    case 'export':
+      return exportVariables(args, state);
+    case '.':
+    case 'source':
+      return activate(args, state);
+    case 'cd':
+      return changeDirectory(args, state);
+    default:
+      return isHarmless(call) ? [] : undefined;
+  }
 }
 
-function exportVariables(
-  args: readonly string[],
-  state: ShellState,
-): readonly DependencyAction[] | NotRecognised {
+function exportVariables(args: readonly string[], state: ShellState): Steps {
   for (const argument of args) {
-    const [, name, value = ''] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(argument) ?? [];
-    if (name === undefined || !/^PIP_|^PYTHON(?:DONTWRITEBYTECODE|UNBUFFERED)$/.test(name))
+    const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)(?:=(.*))?$/s.exec(argument) ?? [];
+    if (name === undefined)
       return { reason: `"export ${argument}" is not known`, hint: 'Set the variable by ENV.' };
-    state.env[name] = value;
+    const text = value ?? state.values[name];
+    if (text === undefined) continue;
+    const refused = refusedVariables({ [name]: text });
+    if (refused) return refused;
+    state.values[name] = text;
+    state.env[name] = text;
   }
   return [];
 }
 
-function activate(args: readonly string[], state: ShellState): readonly DependencyAction[] | NotRecognised {
-  const [, directory] = /^(\/.+)\/bin\/activate$/.exec(args[0] ?? '') ?? [];
-  if (directory === undefined || args.length !== 1)
+function activate(args: readonly string[], state: ShellState): Steps {
+  const [, written] = /^(.+)\/bin\/activate$/.exec(args[0] ?? '') ?? [];
+  if (written === undefined || args.length !== 1)
     return {
       reason: `the script ${args.join(' ')} is not known`,
       hint: 'Name a virtual environment by its whole path.',
     };
+  const directory = posix.resolve(state.cwd, written);
   state.activated = directory;
+  state.env.VIRTUAL_ENV = directory;
+  state.values.VIRTUAL_ENV = directory;
   return [];
 }
 
+function changeDirectory(args: readonly string[], state: ShellState): Steps {
+  const [directory, ...more] = args;
+  if (directory === undefined || more.length > 0 || /^-|^$/.test(directory) || state.values.CDPATH)
+    return { reason: `it runs cd ${args.join(' ')}`.trimEnd(), hint: 'Use WORKDIR in place of cd.' };
+  state.cwd = posix.resolve(state.cwd, directory);
+  return [];
+}
+
+/** Variables that name caches of the tools. */
+const CACHES = ['PIP_CACHE_DIR', 'UV_CACHE_DIR', 'POETRY_CACHE_DIR', 'PIPENV_CACHE_DIR', 'XDG_CACHE_HOME'];
+
 /** Commands that leave no file behind and nothing that the next one would see. */
-function isHarmless(program: string, args: readonly string[]): boolean {
+function isHarmless({ program, args, env, patterns }: Call): boolean {
   switch (program) {
     case 'set':
       return args.every((word) => /^[-+][euxo]+$|^(?:pipefail|errexit|nounset|xtrace)$/.test(word));
@@ -143,128 +213,32 @@ function isHarmless(program: string, args: readonly string[]): boolean {
     case 'true':
     case ':':
       return true;
-    case 'rm':
-      return (
-        args.some((word) => word.startsWith('/')) &&
-        args.every((word) => /^-[rf]+$|^\/(?:root|home\/[a-z0-9_-]+)\/\.cache(?:\/pip|\/uv)?\/?$/.test(word))
-      );
+    case 'rm': {
+      const caches = CACHES.flatMap((name) => env[name] || []);
+      const isCache = (word: string) =>
+        /^\/(?:root|home\/[a-z0-9_-]+)\/\.cache(?:\/(?:pip|uv|pypoetry|pipenv|virtualenv))?\/?$/.test(word) ||
+        caches.includes(word);
+      const paths = args.filter((word) => !/^-[rf]+$/.test(word));
+      return patterns.size === 0 && paths.length > 0 && paths.every(isCache);
+    }
     default:
       return false;
   }
 }
 
-function pythonCommand(
-  program: string,
-  args: readonly string[],
-  env: ShellState['env'],
-  state: ShellState,
-): readonly DependencyAction[] | NotRecognised {
+function pythonCommand(call: Call, state: ShellState): Steps {
+  const { program, args } = call;
   if (args.length === 1 && /^(?:-V|--version)$/.test(args[0] as string)) return [];
   // -u only changes when output is written.
   const [flag, module, ...rest] = args[0] === '-u' ? args.slice(1) : args;
-  if (flag === '-m' && module === 'pip') return pipCommand(program, 'python', rest, env, state);
-  if (flag === '-m' && module === 'venv') return venvCommand(program, rest);
+  const inner = { ...call, args: rest };
+  if (flag === '-m' && module === 'pip')
+    return pipCommand(inner, 'python', state) ?? onlyBuildKit(pipWords(rest), state);
+  if (flag === '-m' && module === 'venv') {
+    const [pattern] = call.patterns;
+    if (pattern !== undefined) return patternReason(pattern);
+    return venvCommand('python', inner, state);
+  }
   const what = [nameOf(program), ...args.slice(0, flag === '-m' ? 2 : 1)].join(' ');
   return onlyBuildKit(what, state);
-}
-
-function venvCommand(program: string, args: readonly string[]): readonly MakeVenv[] | NotRecognised {
-  const copies = args.includes('--copies');
-  const unknown = args.find((word) => word.startsWith('-') && word !== '--copies');
-  if (unknown !== undefined) return { reason: `the option ${unknown} of python -m venv` };
-  const [directory, ...more] = args.filter((word) => !word.startsWith('-'));
-  if (directory === undefined || more.length > 0) return { reason: 'python -m venv makes not one directory' };
-  return [{ kind: 'venv', program, directory, copies }];
-}
-
-function pipCommand(
-  program: string,
-  through: PipInstall['through'],
-  args: readonly string[],
-  env: ShellState['env'],
-  state: ShellState,
-): readonly DependencyAction[] | NotRecognised {
-  const at = args.findIndex((word) => !word.startsWith('-'));
-  const command = args[at];
-  if (['list', 'freeze', '--version', '-V'].includes(args[0] ?? '') && args.length === 1) return [];
-  if (command !== 'install') return onlyBuildKit(`pip ${command ?? args.join(' ')}`.trim(), state);
-  const general = args.slice(0, at);
-  const other = general.find(
-    (word) =>
-      !/^(?:-[qv]+|--quiet|--verbose|--no-cache-dir|--no-input|--disable-pip-version-check)$/.test(word),
-  );
-  if (other !== undefined) return { reason: `pip's option ${other} before "install"` };
-  return pipInstall(program, through, [...general, ...args.slice(at + 1)], env, state);
-}
-
-function pipInstall(
-  program: string,
-  through: PipInstall['through'],
-  args: readonly string[],
-  env: ShellState['env'],
-  state: ShellState,
-): readonly DependencyAction[] | NotRecognised {
-  const configured = pipConfiguration(state.run.pipConfigurations, env);
-  if ('reason' in configured) return configured;
-  const parsed = parsePipArguments(args, configured);
-  if ('reason' in parsed) return parsed;
-  const { requirementFiles, constraintFiles, ...options } = parsed.settings;
-  if (requirementFiles.length === 0 && parsed.positional.length === 0)
-    return { reason: 'pip install without a requirement' };
-  const refused = refusedRequirement(parsed.positional) ?? refusedIndex(options);
-  if (refused) return refused;
-  const searchPath = searchPathOf(through, env, state.run.workdir);
-  const requirements = parsed.positional;
-  return [
-    {
-      ...{ kind: 'pip-install', tool: 'pip', destination: { kind: 'environment' }, exact: false },
-      ...{ program, through, requirements, requirementFiles, constraintFiles },
-      ...{ options, env, searchPath },
-    },
-  ];
-}
-
-/** `python -m` puts the working directory in front of PYTHONPATH. */
-function searchPathOf(
-  through: PipInstall['through'],
-  env: ShellState['env'],
-  workdir: string,
-): readonly string[] {
-  const own = through === 'python' && !env.PYTHONSAFEPATH ? [workdir] : [];
-  const named = env.PYTHONPATH ? env.PYTHONPATH.split(':') : [];
-  return [...new Set([...own, ...named.map((path) => posix.resolve(workdir, path))])];
-}
-
-/** What is no requirement of an index, found before anything is read. */
-function refusedRequirement(requirements: readonly string[]): NotRecognised | undefined {
-  for (const text of requirements) {
-    const parsed = parseRequirement(text);
-    if ('reason' in parsed)
-      return { reason: `pip install: ${parsed.reason}`, hint: sourceHint(text, requirements.length) };
-    if ('invalid' in parsed) return { reason: `pip install: ${parsed.invalid}` };
-  }
-  return undefined;
-}
-
-function sourceHint(text: string, count: number): string {
-  if (/:\/\//.test(text)) return 'A version from a package index would be composed.';
-  const first = 'Install the dependencies first, by a RUN of their own: pip install -r requirements.txt.';
-  return count > 1 ? 'Give what comes from a package index a RUN of its own.' : first;
-}
-
-/** pip passes over an index in plain HTTP unless its host is trusted; an index of the image's files is not reached. */
-function refusedIndex(options: PipOptions): NotRecognised | undefined {
-  for (const index of [options.indexUrl ?? [], options.extraIndexUrls].flat()) {
-    const url = URL.canParse(index) ? new URL(index) : undefined;
-    if (url === undefined || !/^https?:$/.test(url.protocol))
-      return { reason: 'an index that is no web address' };
-    const { hostname, host } = url;
-    const trusted = [hostname, host].some((name) => options.trustedHosts.includes(name));
-    if (url.protocol === 'http:' && !trusted && !/^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname))
-      return {
-        reason: `the index at ${host} is plain HTTP and its host is not trusted, so pip passes over it`,
-        hint: `Give --trusted-host ${hostname}, or use https.`,
-      };
-  }
-  return undefined;
 }

@@ -39,7 +39,8 @@ function callsIn(text: string): readonly (readonly string[])[] {
 function nameOfCall([program = '', ...args]: readonly string[]): string {
   const name = program.slice(program.lastIndexOf('/') + 1);
   if (!/^[A-Za-z0-9[:][\w.+-]*$/.test(name)) return '';
-  if (/^pip[\d.]*$/.test(name)) return `${name} ${args.find((word) => !word.startsWith('-')) ?? ''}`.trim();
+  if (/^(?:pip[\d.]*|uv|poetry|pipenv|pipx|conda|mamba|micromamba)$/.test(name))
+    return `${name} ${args.find((word) => !word.startsWith('-')) ?? ''}`.trim();
   if (!/^python[\d.]*$/.test(name)) return name;
   const [first = '', second = ''] = args.filter((word) => word !== '-u');
   if (first === '-m') return `${name} -m ${second}`;

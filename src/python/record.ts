@@ -65,11 +65,33 @@ function rowOf(path: string, { hash, size }: RecordedFile): RecordRow {
   return [path, hash, String(size)];
 }
 
-/** RECORD's text, sorted by code points, with the line ends that Python's csv module writes. */
-export function recordText(rows: readonly RecordRow[]): string {
+/** RECORD's text, sorted by code points, with the line ends that Python's csv module writes, or those of the program that installs. */
+export function recordText(rows: readonly RecordRow[], lineEnd: '\r\n' | '\n' = '\r\n'): string {
   const keyed = rows.map((row) => ({ row, keys: row.map((field) => Buffer.from(field)) }));
   keyed.sort((a, b) => compareKeys(a.keys, b.keys));
-  return keyed.map(({ row }) => `${row.map(csvField).join(',')}\r\n`).join('');
+  return keyed.map(({ row }) => `${row.map(csvField).join(',')}${lineEnd}`).join('');
+}
+
+/** A row of Poetry's RECORD: sorted by the path in the file's own directory of the scheme, which `prefix` leads to. */
+export interface PoetryRow {
+  readonly prefix: string;
+  readonly row: RecordRow;
+}
+
+/**
+ * RECORD as Poetry writes it: sorted by paths without their prefixes.
+ *
+ * @param directUrl the path of `direct_url.json`, which is added as a line of its own
+ */
+export function poetryRecordText(rows: readonly PoetryRow[], directUrl: string | undefined): string {
+  const keyed = rows.map(({ prefix, row }) => ({ prefix, row, key: Buffer.from(row[0]) }));
+  keyed.sort((a, b) => Buffer.compare(a.key, b.key));
+  const lines = keyed.map(({ prefix, row: [path, ...rest] }) =>
+    [`${prefix}${path}`, ...rest].map(csvField).join(','),
+  );
+  return [...lines.map((line) => `${line}\n`), ...(directUrl ? [`${csvField(directUrl)},,\r\n`] : [])].join(
+    '',
+  );
 }
 
 /** UTF-8 sorts as code points do. */

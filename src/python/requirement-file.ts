@@ -1,6 +1,12 @@
 import { EXIT, LayerwrightError } from '../errors.ts';
-import type { PipSettings, Refusal } from './pip-arguments.ts';
-import { parsePipArguments } from './pip-arguments.ts';
+import {
+  DEFAULT_PIP_COMMAND,
+  DEFAULT_PIP_SETTINGS,
+  type PipSettings,
+  parsePipArguments,
+  type Refusal,
+} from './pip-arguments.ts';
+import { type DirectRequirement, parseDirect, sourceOfPath } from './requirement-direct.ts';
 import { parseRequirement, type Requirement } from './requirement-line.ts';
 
 /** A requirement with what a requirements file says of it. */
@@ -14,6 +20,7 @@ export interface FileRequirement extends Requirement {
 /** One meaningful line of a requirements file. */
 export type RequirementItem =
   | { readonly requirement: FileRequirement }
+  | { readonly direct: DirectRequirement }
   | { readonly include: string; readonly constraint: boolean; readonly from: string }
   | { readonly options: readonly string[]; readonly from: string };
 
@@ -22,17 +29,19 @@ export type RequirementItem =
  * `--hash` behind a requirement, nested files and index options.
  *
  * @param name as shown in messages
- * @returns a reason where pip would take something from elsewhere than an index, or where versions of pip disagree
+ * @param workdir what paths are relative to, absolute: where addresses and paths are taken too
+ * @returns a reason where pip would take something from elsewhere, or where versions of pip disagree
  * @throws LayerwrightError `REQUIREMENT_INVALID` (1) with file and line
  */
 export function parseRequirements(
   text: string,
   name: string,
   env: Readonly<Record<string, string | undefined>> = {},
+  workdir?: string,
 ): readonly RequirementItem[] | Refusal {
   const items: RequirementItem[] = [];
   for (const line of logicalLines(text)) {
-    const item = parseLine(expandVariables(line.text, env), `${name}:${line.number}`);
+    const item = parseLine(expandVariables(line.text, env), { from: `${name}:${line.number}`, workdir });
     if ('reason' in item) return item;
     items.push(item);
   }
@@ -111,13 +120,20 @@ function expandVariables(line: string, env: Readonly<Record<string, string | und
   return line.replaceAll(/\$\{([A-Z0-9_]+)\}/g, (written, name: string) => env[name] || written);
 }
 
-function parseLine(line: string, from: string): RequirementItem | Refusal {
+interface Place {
+  readonly from: string;
+  /** Undefined: nothing but requirements of an index is taken. */
+  readonly workdir: string | undefined;
+}
+
+function parseLine(line: string, place: Place): RequirementItem | Refusal {
+  const { from } = place;
   const words = line.split(' ');
   const first = words.findIndex((word) => word.startsWith('-'));
   const before = (first === -1 ? words : words.slice(0, first)).join(' ').trim();
   const options = first === -1 ? [] : splitOptions(words.slice(first).join(' '));
   if ('reason' in options) return { reason: `${from}: ${options.reason}` };
-  return before === '' ? parseOptionLine(options, from) : parseRequirementLine(before, options, from);
+  return before === '' ? parseOptionLine(options, place) : parseRequirementLine(before, options, place);
 }
 
 /** Words with quotes, as Python's shlex cuts them; escapes are left to pip. */
@@ -132,8 +148,21 @@ function splitOptions(text: string): readonly string[] | Refusal {
 function parseRequirementLine(
   text: string,
   options: readonly string[],
-  from: string,
+  { from, workdir }: Place,
 ): RequirementItem | Refusal {
+  const hashes = hashesOf(options, from);
+  if ('reason' in hashes) return hashes;
+  const direct = workdir === undefined ? undefined : parseDirect(text, workdir);
+  if (direct !== undefined && 'reason' in direct) return { reason: `${from}: ${direct.reason}` };
+  if (direct !== undefined) return { direct: { ...direct, hashes, from } };
+  const requirement = parseRequirement(text);
+  if ('reason' in requirement) return { reason: `${from}: ${requirement.reason}` };
+  if ('invalid' in requirement) throw requirementInvalid(from, requirement.invalid);
+  return { requirement: { ...requirement, hashes, from } };
+}
+
+/** What stands behind a requirement; sorted, each once. */
+function hashesOf(options: readonly string[], from: string): readonly string[] | Refusal {
   const hashes: string[] = [];
   const rest = [...options];
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
@@ -144,10 +173,7 @@ function parseRequirementLine(
       throw requirementInvalid(from, `"${hash}" is no hash; expected sha256:HEX, sha384:HEX or sha512:HEX`);
     hashes.push(hash.toLowerCase());
   }
-  const requirement = parseRequirement(text);
-  if ('reason' in requirement) return { reason: `${from}: ${requirement.reason}` };
-  if ('invalid' in requirement) throw requirementInvalid(from, requirement.invalid);
-  return { requirement: { ...requirement, hashes: [...new Set(hashes)].sort(), from } };
+  return [...new Set(hashes)].sort();
 }
 
 /** Options that pip takes in a requirements file; others are an error there. */
@@ -156,7 +182,12 @@ const IN_FILES = [
   ...['--pre', '--prefer-binary', '--only-binary', '--require-hashes', '--trusted-host'],
 ];
 
-function parseOptionLine(options: readonly string[], from: string): RequirementItem | Refusal {
+function parseOptionLine(options: readonly string[], { from, workdir }: Place): RequirementItem | Refusal {
+  const editable = workdir === undefined ? undefined : editableOf(options, workdir);
+  if (editable !== undefined) {
+    if ('reason' in editable) return { reason: `${from}: ${editable.reason}` };
+    return { direct: { ...editable, hashes: [], from } };
+  }
   const parsed = parsePipArguments(options);
   if ('reason' in parsed) return { reason: `${from}: ${parsed.reason}` };
   const names = options.filter((word) => word.startsWith('-')).map((word) => optionName(word));
@@ -170,19 +201,47 @@ function parseOptionLine(options: readonly string[], from: string): RequirementI
   return { include, constraint: constraintFiles.length > 0, from };
 }
 
+/** `-e PATH` as a whole line; undefined if it is another option. */
+function editableOf(
+  options: readonly string[],
+  workdir: string,
+): ReturnType<typeof parseEditable> | undefined {
+  const [, path] = /^(?:-e|--editable)[ =]?(.+)$/.exec(options.join(' ')) ?? [];
+  return path === undefined ? undefined : parseEditable(path, workdir);
+}
+
+/** What `-e` names: a project's directory. An editable repository is checked out into the image, which is not taken. */
+export function parseEditable(
+  text: string,
+  workdir: string,
+): Omit<DirectRequirement, 'hashes' | 'from'> | Refusal {
+  const path = /^[a-z][a-z0-9+.-]*:|^\.{0,2}\/|^\.{1,2}(?:$|\[)/i.test(text) ? text : `./${text}`;
+  const parsed = parseDirect(path, workdir);
+  if (parsed === undefined) return { reason: `-e ${text} is not understood` };
+  if ('reason' in parsed) return parsed;
+  if (parsed.source.kind !== 'directory') return { reason: `-e ${text} is no directory of a project` };
+  return { ...parsed, source: sourceOfPath(parsed.source.path, true) };
+}
+
 function optionName(word: string): string {
   return word.startsWith('--') ? (word.split('=')[0] as string) : word.slice(0, 2);
 }
 
 /** The settings after the index options of a file: pip forgets all earlier indexes at an `--index-url`. */
 export function applyFileOptions(settings: PipSettings, options: readonly string[]): PipSettings | Refusal {
-  const parsed = parsePipArguments(options, settings);
+  const parsed = parsePipArguments(options, { ...DEFAULT_PIP_COMMAND, ...settings });
   if ('reason' in parsed) return parsed;
-  const after = parsed.settings;
+  const after = settingsOf(parsed.settings);
   if (
     after.indexUrl === settings.indexUrl ||
     !options.some((word) => /^(?:-i|--index-url|--pypi-url)/.test(word))
   )
     return after;
   return { ...after, extraIndexUrls: after.extraIndexUrls.slice(settings.extraIndexUrls.length) };
+}
+
+/** The settings without what only a command line says. */
+function settingsOf(all: PipSettings): PipSettings {
+  const names = Object.keys(DEFAULT_PIP_SETTINGS) as (keyof PipSettings)[];
+  return Object.fromEntries(names.map((name) => [name, all[name]])) as unknown as PipSettings;
 }

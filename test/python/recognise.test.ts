@@ -1,17 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type PipInstall, type RunStep, recognise } from '../../src/python/recognise.ts';
-
-const base: RunStep = {
-  command: '',
-  shell: ['/bin/sh', '-c'],
-  mounts: [],
-  env: { PATH: '/usr/local/bin:/usr/bin', PYTHON_VERSION: '3.11.2', LANG: 'C.UTF-8' },
-  workdir: '/app',
-  user: '',
-  environmentWritable: true,
-  pipConfigurations: [],
-};
+import { BASE as base, recognised } from './recognise-describe.ts';
 
 function steps(command: RunStep['command'], changes: Partial<RunStep> = {}) {
   const found = recognise({ ...base, command, ...changes });
@@ -68,7 +58,7 @@ test('a virtual environment is made, then filled', () => {
     'python3 -m venv --copies /opt/venv && /opt/venv/bin/pip install a && /opt/venv/bin/pip install b',
   );
   assert.deepEqual(
-    found.map((step) => [step.kind, step.program]),
+    found.map((step) => [step.kind, 'program' in step && step.program]),
     [
       ['venv', 'python3'],
       ['pip-install', '/opt/venv/bin/pip'],
@@ -106,8 +96,12 @@ test('variables of the step are put in, and those of pip count as options', () =
   assert.equal(step.options.noDeps, true);
   assert.equal(step.options.pre, false);
   assert.equal(install('export PIP_PRE=1 && pip install a').options.pre, true);
-  assert.match(reason('pip install a', { env: { ...env, PIP_TARGET: '/x' } }), /PIP_TARGET.*elsewhere/);
-  assert.match(reason('pip install a', { env: { ...env, PIP_USER: 'yes' } }), /PIP_USER/);
+  assert.deepEqual(install('pip install a', { env: { ...env, PIP_TARGET: '/x' } }).destination, {
+    kind: 'target',
+    directory: '/x',
+  });
+  assert.equal(install('pip install a', { env: { ...env, PIP_USER: 'yes' } }).destination.kind, 'user');
+  assert.match(reason('pip install a', { env: { ...env, PIP_ROOT: '/x' } }), /PIP_ROOT.*another root/);
   assert.match(reason('pip install a', { env: { ...env, PIP_SOMETHING_NEW: '1' } }), /PIP_SOMETHING_NEW/);
   assert.equal(install('pip install a', { env: { ...env, PIP_USER: 'no' } }).requirements.length, 1);
 });
@@ -128,10 +122,14 @@ test('of several pip.conf the last one counts, variables come after, the command
     install('pip install -i https://d.example/s a', { pipConfigurations, env }).options.indexUrl,
     'https://d.example/s',
   );
-  assert.match(
-    reason('pip install a', { pipConfigurations: ['[global]\nfind-links = /wheels\n'] }),
-    /find-links/,
+  assert.deepEqual(
+    install('pip install a', { pipConfigurations: ['[global]\nfind-links = /wheels\n'] }).options.findLinks,
+    ['/wheels'],
   );
+  const wheels = recognised('pip wheel a', {
+    pipConfigurations: ['[wheel]\nwheel-dir = /w\n[install]\nuser = true\n'],
+  });
+  assert.equal(wheels.steps[0]?.kind === 'pip-wheel' && wheels.steps[0].wheelDirectory, '/w');
   assert.match(reason('pip install a', { pipConfigurations: ['nonsense'] }), /not understood/);
   assert.equal(
     install('pip install a', { pipConfigurations, env: { PIP_CONFIG_FILE: '/dev/null' } }).options.indexUrl,
@@ -141,44 +139,55 @@ test('of several pip.conf the last one counts, variables come after, the command
 
 test('what installs from elsewhere, to elsewhere or by other rules is left to BuildKit', () => {
   const refused: Record<string, RegExp> = {
-    'pip install .': /path/,
-    'pip install -e .': /directory/,
-    'pip install ./wheels/a-1.0-py3-none-any.whl': /path/,
-    'pip install a-1.0-py3-none-any.whl': /file/,
-    'pip install git+https://github.com/a/b': /address/,
-    'pip install "a @ https://example.org/a.whl"': /address/,
-    'pip install --user a': /elsewhere/,
-    'pip install --target=/x a': /elsewhere/,
-    'pip install --no-index -r r.txt': /files alone/,
-    'pip install --find-links /w a': /files are not known/,
+    'pip install "a @ ./a" ': /more than extras/,
+    'pip install git+https://user@example.org/a/b': /holds a login/,
+    'pip install -e git+https://example.org/a/b#egg=b': /no directory/,
+    'pip install hg+https://example.org/a': /no Git repository/,
+    'pip install "a @ http://example.org/a.whl"': /no address of https/,
+    'pip install "https://example.org/a.whl#md5=00"': /md5/,
+    'pip install --root=/x a': /another root/,
+    'pip install --user --prefix=/x a': /together/,
     'pip install --no-binary :all: a': /source/,
     'pip install --platform linux_x86_64 a': /another environment/,
-    'pip install --group dev': /pyproject/,
-    'pip install --ignore-installed a': /again/,
+    'pip install --group x.toml:dev': /no dependency group/,
+    'pip install --wheel-dir /w a': /--wheel-dir/,
+    'pip wheel --user a': /no option --user/,
     'pip install --never-heard-of a': /--never-heard-of is not known/,
     'pip install -Z a': /-Z is not known/,
     'pip install': /without a requirement/,
+    'pip wheel': /without a requirement/,
     'pip install "a==="': /not understood/,
     'pip install a*': /pattern/,
     'pip install [a]': /pattern/,
+    'pip install -r *.txt': /pattern/,
+    'pip install https://example.org/?.whl': /pattern/,
+    'pip install "/w/*"/*.whl': /pattern/,
     'pip install foo>=1.0': /redirection/,
     'pip uninstall -y a': /uninstall/,
-    'pip wheel a': /wheel/,
     'pip install --index-url http://index.example/simple a': /plain HTTP/,
     'pip install --index-url file:///x a': /no web address/,
     'pip install a || true': /alternative/,
     'pip install a && apt-get update': /apt-get/,
     'apt-get update': /apt-get/,
     'echo done': /installs nothing/,
-    'cd /app && pip install a': /it runs cd/,
+    'cd - && pip install a': /it runs cd/,
+    'cd && pip install a': /it runs cd/,
     'pip install a && rm -rf /app': /it runs rm/,
     'pip install a && rm -rf .cache': /it runs rm/,
+    'pip install a && rm -rf /root/.cache /root/.*': /it runs rm/,
+    'pip install a && mkdir -p /x': /it runs mkdir/,
+    'pip install a && find / -name x -delete': /it runs find/,
+    'pip config set global.index-url https://x && pip install a': /it runs pip config/,
     'python setup.py install': /setup.py/,
     'python -m compileall /app': /compileall/,
+    'python -m uv pip install a': /python -m uv/,
     'python -m pip install a $UNKNOWN': /UNKNOWN/,
     'PATH=/x pip install a': /PATH/,
-    'CFLAGS=-O3 pip install a': /CFLAGS/,
-    'source venv/bin/activate && pip install a': /venv\/bin\/activate/,
+    'HOME=/x pip install a': /HOME/,
+    'PYTHONHOME=/x pip install a': /PYTHONHOME/,
+    'LD_PRELOAD=/x.so pip install a': /LD_PRELOAD/,
+    'export PATH=/x:$PATH && pip install a': /PATH/,
+    'source venv/bin/activate.fish && pip install a': /venv\/bin\/activate/,
   };
   for (const [command, expected] of Object.entries(refused)) assert.match(reason(command), expected, command);
 });
@@ -199,13 +208,21 @@ test('mounts that leave a trace or bring something unknown are a reason, caches 
   assert.match(reason('pip install a', mount('cache', '/usr/local/lib')), /cache mount at/);
   assert.match(reason('pip install a', mount('secret', '/root/.netrc')), /secret/);
   assert.match(reason('pip install a', mount('ssh', '')), /ssh/);
-  assert.match(reason('pip install a', mount('bind', '/w', { from: 'builder' })), /from builder/);
+  for (const target of ['/root/.cache/uv', '/root/.cache/pypoetry', '/root/.cache', '/var/cache/apt'])
+    install('pip install a', mount('cache', target));
+  install('pip install a', { ...mount('cache', '/c/'), env: { UV_CACHE_DIR: '/c' } });
+  assert.deepEqual(
+    recognised('pip install a', mount('bind', '/w', { from: 'builder', source: '/x' })).binds,
+    [{ target: '/w', source: '/x', from: 'builder' }],
+  );
   const found = recognise({
     ...base,
     command: 'pip install -r /r.txt',
     ...mount('bind', '/r.txt', { source: 'requirements.txt' }),
   });
-  assert.deepEqual('binds' in found && found.binds, [{ target: '/r.txt', source: 'requirements.txt' }]);
+  assert.deepEqual('binds' in found && found.binds, [
+    { target: '/r.txt', source: 'requirements.txt', from: undefined },
+  ]);
 });
 
 test('a shell, a user or a Python that works otherwise is a reason', () => {
@@ -246,7 +263,8 @@ test('a step that installs nothing is told by what it runs, whatever is around i
     ['groupadd a && useradd b && install -d c && curl d', {}, 'groupadd, useradd and more'],
     ['if [ -f x ]; then FOO=1 python -u -m foo; fi', { env: { PYTHONHOME: '/x' } }, 'python -m foo'],
     ['curl -sSL https://example.org | /usr/bin/python3 -', {}, 'curl and python3'],
-    ['pip wheel -r r.txt', {}, 'pip wheel'],
+    ['pip download -r r.txt', {}, 'pip download'],
+    ['uv run --frozen main.py', {}, 'uv run'],
     ['mkdir /x', {}, 'mkdir'],
     [['/usr/local/bin/tool', 'a b'], {}, 'tool'],
   ];
@@ -257,13 +275,12 @@ test('a step that installs nothing is told by what it runs, whatever is around i
 test('of a step that installs something, what a user can do about it is told', () => {
   const hints: readonly [string, Partial<RunStep>, RegExp][] = [
     ['apt-get update && pip install a', {}, /RUN of its own/],
-    ['cd /app && pip install -r r.txt', {}, /WORKDIR/],
+    ['cd && pip install -r r.txt', {}, /WORKDIR/],
     ['pip install a | tee log', {}, /RUN of its own/],
     ['pip install a>=1', {}, /quote it/],
     ['pip install $A', {}, /ARG or ENV/],
-    ['pip install --user a', {}, /Leave --user out/],
-    ['pip install .', {}, /dependencies first/],
-    ['pip install git+https://example.org/a', {}, /package index/],
+    ['pip install --root=/x a', {}, /Leave --root out/],
+    ['pip install git+ssh://git@example.org/a', {}, /package index/],
     ['pip install -i http://index.example/simple a', {}, /--trusted-host index\.example/],
     ['PATH=/x pip install a', {}, /PATH by ENV/],
     ['pip install a', { user: '1000', environmentWritable: false }, /above USER/],
@@ -284,4 +301,35 @@ test('of a step that installs something, what a user can do about it is told', (
 test('a variable in front of a command of the shell itself may outlive it', () => {
   assert.match(reason('PYTHONHOME=/x . /opt/venv/bin/activate && pip install a'), /PYTHONHOME/);
   assert.match(reason('FOO=x export PIP_PRE=1 && pip install a'), /FOO/);
+});
+
+test('a variable that is only the shell’s own is put in, but programs do not see it', () => {
+  const step = install('PIP_PRE=1; V=2; pip install a==$V');
+  assert.deepEqual([step.options.pre, step.requirements, step.env.V], [false, ['a==2'], undefined]);
+  assert.equal(install('PIP_PRE=1; export PIP_PRE; pip install a').options.pre, true);
+  assert.equal(install('PIP_PRE=1; pip install a', { env: { PIP_PRE: '0' } }).options.pre, true);
+  assert.equal(install('CFLAGS=-O2 pip install a').env.CFLAGS, '-O2');
+});
+
+test('in another directory all paths are whole', () => {
+  const step = install(
+    'cd /srv && cd api && pip install -r r.txt -c ../c.txt -r https://example.org/r.txt . ./a.whl',
+  );
+  assert.deepEqual(step.requirementFiles, ['/srv/api/r.txt', 'https://example.org/r.txt']);
+  assert.deepEqual(step.constraintFiles, ['/srv/c.txt']);
+  assert.deepEqual(step.localProjects, [{ path: '/srv/api', extras: [], editable: false }]);
+  assert.deepEqual(step.localFiles, [{ path: '/srv/api/a.whl', pattern: false, extras: [] }]);
+  assert.equal(step.workdir, '/srv/api');
+  assert.deepEqual(install('cd lib && python -m pip install a').searchPath, ['/app/lib']);
+});
+
+test('the home directory of another user is installed to by --user alone', () => {
+  const user = { user: '1000', environmentWritable: false, env: { ...base.env, HOME: '/home/app' } };
+  assert.deepEqual(install('pip install --user a', user).destination, {
+    kind: 'user',
+    directory: '/home/app/.local',
+  });
+  assert.match(reason('pip install --user a && pip install b', user), /user 1000/);
+  assert.match(reason('pip install --target /x a', user), /user 1000/);
+  assert.match(reason('uv sync --frozen', user), /user 1000/);
 });
