@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { MEDIA } from '../image/oci.ts';
-import { compressedBlob } from './compressed-blob.ts';
-import type { MadeLayer } from './layer.ts';
+import { compressedBlob, type FinishedBlob } from './compressed-blob.ts';
+import type { Compression, MadeLayer } from './layer.ts';
 import { layerArchive } from './layer-archive.ts';
 
 /**
@@ -14,12 +14,28 @@ import { layerArchive } from './layer-archive.ts';
 export async function recompressed(made: MadeLayer, directory: string): Promise<MadeLayer> {
   const { mediaType } = made.descriptor;
   const compression = mediaType === MEDIA.layerGzip ? 'gzip' : 'zstd';
-  const blob = await compressedBlob(directory, compression, 'other');
+  return { ...made, ...(await compressedLayer(made.file, mediaType, { compression, directory }, 'other')) };
+}
+
+/**
+ * A layer's archive compressed as it is wanted.
+ *
+ * @param file the blob as it is, of that media type
+ * @param into how, and where the blob is written: existing, absolute
+ * @throws LayerwrightError `DISK_FULL` (75), `FILE_UNUSABLE` (2)
+ */
+export async function compressedLayer(
+  file: string,
+  mediaType: string,
+  into: { readonly compression: Compression; readonly directory: string },
+  variant: 'usual' | 'other' = 'usual',
+): Promise<FinishedBlob> {
+  const blob = await compressedBlob(into.directory, into.compression, variant);
   try {
     // The stream closes it.
-    const stream = (await open(made.file)).createReadStream();
+    const stream = (await open(file)).createReadStream();
     for await (const chunk of layerArchive(stream, mediaType)) await blob.write(chunk);
-    return { ...made, ...(await blob.finish()) };
+    return await blob.finish();
   } catch (error) {
     await blob.discard();
     throw error;
