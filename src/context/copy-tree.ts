@@ -1,6 +1,6 @@
 import type { PathEntry } from '../image/path-entry.ts';
 import type { Chmod } from './chmod.ts';
-import type { Context, ContextEntry } from './context.ts';
+import type { ContextEntry, ContextTree } from './context.ts';
 import { joinPath, nameOf, parentOf } from './go-path.ts';
 import { matchPath, type ParentMatches, type PatternList } from './patterns.ts';
 import { directoryEntry, makeDirectories, type Owner, resolvePath, type Tree, Unsure } from './tree.ts';
@@ -32,7 +32,7 @@ export interface Destination {
 
 /** One source with its destination in the making. */
 interface Copying {
-  readonly context: Context;
+  readonly context: ContextTree;
   readonly tree: Tree<CopyContent>;
   readonly rules: CopyRules;
   /** Tells apart copies: files are hard links of each other within one. */
@@ -64,7 +64,7 @@ const ROOT: ContextEntry = {
  * @throws Unsure
  */
 export function copyFromContext(
-  context: Context,
+  context: ContextTree,
   tree: Tree<CopyContent>,
   rules: CopyRules,
   { name, source, number }: { readonly name: string; readonly source: string; readonly number: number },
@@ -192,13 +192,13 @@ function makeWaiting(copying: Copying): void {
 function copiedDirectory(rules: CopyRules, source: ContextEntry, target: string): PathEntry {
   return directoryEntry(target, {
     mode: rules.chmod?.apply(source.mode, true) ?? source.mode,
-    ...(rules.owner ?? { uid: 0, gid: 0 }),
+    ...ownerOf(rules, source),
   });
 }
 
 function copyFile({ context, tree, rules, number }: Copying, source: ContextEntry, target: string): void {
   requireNoDirectory(tree, target);
-  const owner = rules.owner ?? { uid: 0, gid: 0 };
+  const owner = ownerOf(rules, source);
   if (source.type === 'symlink') {
     if (rules.include ?? rules.exclude) requireEnd(context, source);
     tree.put({ path: target, type: 'symlink', mode: 0o777, ...owner, size: 0, link: source.link });
@@ -212,8 +212,12 @@ function copyFile({ context, tree, rules, number }: Copying, source: ContextEntr
   );
 }
 
+function ownerOf({ owner }: CopyRules, source: ContextEntry): Owner {
+  return owner ?? source.owner ?? { uid: 0, gid: 0 };
+}
+
 /** With patterns BuildKit's checksum of the whole context follows the links at its top, and fails at one that leads nowhere. */
-function requireEnd({ entries }: Context, source: ContextEntry): void {
+function requireEnd({ entries }: ContextTree, source: ContextEntry): void {
   if (source.path.includes('/')) return;
   const path = resolvePath((one) => entries.get(one), source.path);
   if (path !== '' && !entries.has(path))
@@ -230,6 +234,6 @@ function requireNoDirectory(tree: Tree<CopyContent>, target: string): void {
     throw new Unsure(`a file would be copied over the directory /${target}`);
 }
 
-function entryAt(context: Context, path: string): ContextEntry {
+function entryAt(context: ContextTree, path: string): ContextEntry {
   return path === '' ? ROOT : (context.entries.get(path) as ContextEntry);
 }

@@ -122,7 +122,12 @@ function placeHeredocs(
   }
 }
 
-function readRules({ chmod, chown, excludes }: CopyRequest): CopyRules {
+/** @throws Unsure */
+export function readRules({
+  chmod,
+  chown,
+  excludes,
+}: Pick<CopyRequest, 'chmod' | 'chown' | 'excludes'>): CopyRules {
   const parsed = chmod === undefined ? undefined : parseChmod(chmod);
   if (chmod !== undefined && parsed === undefined)
     throw new Unsure(`--chmod=${chmod} is not surely understood`);
@@ -132,7 +137,11 @@ function readRules({ chmod, chown, excludes }: CopyRequest): CopyRules {
   return { owner: chown, chmod: parsed, include: undefined, exclude };
 }
 
-function readDestination({ destination, workdir }: CopyRequest): Destination {
+/** Where a copy goes: absolute and clean. */
+export function readDestination({
+  destination,
+  workdir,
+}: Pick<CopyRequest, 'destination' | 'workdir'>): Destination {
   return {
     path: belowRoot(destination.startsWith('/') ? destination : `${workdir}/${destination}`),
     isDirectory: destination === '' || destination === '.' || /\/\.?$/.test(destination),

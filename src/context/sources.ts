@@ -1,4 +1,4 @@
-import type { Context } from './context.ts';
+import type { ContextTree } from './context.ts';
 import { hasWildcard, pathMatcher } from './glob.ts';
 import { belowRoot, cleanPath, joinPath, trimSpace } from './go-path.ts';
 import { compilePatterns, type PatternList } from './patterns.ts';
@@ -61,7 +61,7 @@ export interface FoundSource {
  * @returns undefined if nothing is there; empty if wildcards match nothing, which BuildKit takes for nothing to copy
  * @throws Unsure
  */
-export function findSource(context: Context, source: Source): readonly FoundSource[] | undefined {
+export function findSource(context: ContextTree, source: Source): readonly FoundSource[] | undefined {
   const get = (path: string) => context.entries.get(path);
   const isThere = (path: string) => path === '' || context.entries.has(path);
   if (!hasWildcard(source.path)) {
@@ -88,7 +88,7 @@ export function findSource(context: Context, source: Source): readonly FoundSour
 
 /** Paths below a directory that match, but nothing in a directory that does. */
 function* matching(
-  context: Context,
+  context: ContextTree,
   base: string,
   relative: string,
   matches: (path: string) => boolean,

@@ -20,22 +20,22 @@ export interface Compiler {
  * A Python on this machine that makes the bytecode of the same minor version: one of the same patch version if there is one,
  * else the first found on PATH, among pyenv's versions and in the CI's tool cache. Only what answers that it is a plain CPython
  * with that version's magic number counts. Scripts that start an interpreter are passed over: what they start may depend on the
- * directory. So are programs below `context`, which may be anybody's.
+ * directory. So are programs below the contexts of builds, which may be anybody's.
  *
  * @param version of the image's Python, `3.11.2`
- * @param context the directory of the build's context; default: the working directory
+ * @param contexts directories of builds' contexts; default: the working directory
  */
 export async function compilerFor(
   host: Host,
   version: string,
-  context: string = host.cwd,
+  ...contexts: readonly string[]
 ): Promise<Compiler | undefined> {
   const [major, minor] = version.split('.');
   const short = `${major}.${minor}`;
   const magic = BYTECODE_MAGIC[short];
   if (magic === undefined) return undefined;
   let first: Compiler | undefined;
-  for (const program of await candidates(host, short, context)) {
+  for (const program of await candidates(host, short, contexts.length > 0 ? contexts : [host.cwd])) {
     const found = await askedVersion(host, program, magic);
     if (found === version) return { program, version };
     if (found?.startsWith(`${short}.`)) first ??= { program, version: found };
@@ -44,7 +44,11 @@ export async function compilerFor(
 }
 
 /** Programs that may be a Python of that minor version, each once, with their links resolved. */
-async function candidates(host: Host, short: string, context: string): Promise<readonly string[]> {
+async function candidates(
+  host: Host,
+  short: string,
+  contexts: readonly string[],
+): Promise<readonly string[]> {
   const names = [`python${short}`, 'python3', 'python'];
   const directories = (host.env.PATH ?? '').split(delimiter).filter(isAbsolute);
   const onPath = names.flatMap((name) => directories.map((directory) => join(directory, name)));
@@ -56,12 +60,13 @@ async function candidates(host: Host, short: string, context: string): Promise<r
         .flatMap((name) => below.map((rest) => join(root, name, rest, `python${short}`))),
     ),
   );
-  const forbidden = await realpath(context).catch(() => context);
+  const real = await Promise.all(contexts.map((one) => realpath(one).catch(() => one)));
+  const isForbidden = (path: string) => [...contexts, ...real].some((one) => isBelow(path, one));
   const found = new Set<string>();
   for (const path of [...onPath, ...kept.flat()]) {
-    const real = await realpath(path).catch(() => undefined);
-    if (real === undefined || isBelow(path, context) || isBelow(real, forbidden)) continue;
-    if (!(await isScript(real))) found.add(real);
+    const program = await realpath(path).catch(() => undefined);
+    if (program === undefined || isForbidden(path) || isForbidden(program)) continue;
+    if (!(await isScript(program))) found.add(program);
   }
   return [...found];
 }

@@ -9,6 +9,7 @@ import {
   parentOf,
   sortedByPath,
 } from './layer-directories.ts';
+import { relocated, relocatedFacts } from './relocate.ts';
 import { spillIn } from './spill.ts';
 import { bytecodePath } from './wheel-bytecode.ts';
 import { type InstalledFile, installWheel } from './wheel-install.ts';
@@ -39,7 +40,7 @@ export async function makeDependencyLayer(
     }
     refuseCollisions(files, request);
     const { compression, mtime } = request;
-    return await writeLayer(entriesOf(keptOf(files.values(), request.keep), request), {
+    return await writeLayer(entriesOf(ownedFiles(keptOf(files.values(), request.keep), request), request), {
       ...{ directory, compression, mtime },
       ...(signal === undefined ? {} : { signal }),
     });
@@ -84,11 +85,25 @@ function keptOf(
   );
 }
 
+/** A file as the layer has it. */
+interface LayerFile extends InstalledFile {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Files with their owners, at the place where they come to lie. */
+function ownedFiles(files: readonly InstalledFile[], request: DependencyLayerRequest): readonly LayerFile[] {
+  const facts = directoryFacts(request);
+  const { uid, gid, relocations = [] } = request;
+  const made = files.map((file) => ({ ...file, uid, gid: groupBelow(facts(parentOf(file.path)), gid) }));
+  return relocated(made, relocations);
+}
+
 async function* entriesOf(
-  files: readonly InstalledFile[],
+  files: readonly LayerFile[],
   request: DependencyLayerRequest,
 ): AsyncGenerator<LayerEntry> {
-  const facts = directoryFacts(request);
+  const facts = relocatedFacts(directoryFacts(request), request.relocations ?? []);
   const directories = [...ancestorsOf(files.map(({ path }) => path))].map((path) => ({
     path,
     file: undefined,
@@ -99,10 +114,9 @@ async function* entriesOf(
       yield { entry: directoryEntry(path, facts(path)) };
       continue;
     }
-    const { mode, size } = file;
-    const gid = groupBelow(facts(parentOf(path)), request.gid);
+    const { mode, size, uid, gid } = file;
     yield {
-      entry: { path, type: 'file', mode, uid: request.uid, gid, size, link: '' },
+      entry: { path, type: 'file', mode, uid, gid, size, link: '' },
       content: await file.content(),
     };
   }

@@ -1,6 +1,7 @@
 import type { Descriptor } from '../image/oci.ts';
 import type { PathEntry } from '../image/path-entry.ts';
 import type { InstallScheme } from '../python/facts.ts';
+import type { Installer } from '../python/installer.ts';
 
 export type Compression = 'zstd' | 'gzip';
 
@@ -33,18 +34,27 @@ export interface WheelFile {
   readonly sha256: string;
   /** Whether REQUESTED is written. */
   readonly requested: boolean;
+  /** The text of `direct_url.json`, without credentials, where the installer writes one. */
+  readonly directUrl?: string;
 }
 
-/** The program that installs, with its version where it leaves that behind (`Poetry 2.1.0`). */
-export interface Installer {
-  readonly tool: 'pip' | 'uv' | 'poetry';
-  readonly version?: string;
-}
-
-/** A tree that is moved as it is: `COPY --from=builder /install /usr/local`. */
-export interface Relocation {
+/** What a copy takes from one place to another: `COPY --from=builder --chown=1000 /install /usr/local`. */
+export interface Move {
+  /** A directory with all that is in it, or a file; absolute, clean. */
   readonly from: string;
   readonly to: string;
+  /** Of `--chown`; undefined if the owner stays. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Of `--chmod`, for files and directories alike; undefined if modes stay. */
+  readonly mode?: number;
+}
+
+/** A copy of what was installed. Contents stay what they are: shebangs, RECORD and bytecode name the first place. */
+export interface Relocation {
+  /** What is at or below no `from` is not copied. */
+  readonly moves: readonly Move[];
+  /** As in `DependencyLayerRequest`, of the image that it is copied to; all others are as they were, but for the move's owner and mode. */
+  readonly directories: Readonly<Record<string, DirectoryFacts>>;
 }
 
 /** One dependency layer to make: the same request gives the same tar archive anywhere and at any time. */
@@ -53,6 +63,11 @@ export interface DependencyLayerRequest {
   readonly wheels: readonly WheelFile[];
   /** Already resolved through the image's symbolic links. */
   readonly scheme: InstallScheme;
+  /**
+   * Where RECORD takes the files to be, if that is not where they come to lie: `pip install --target` moves what it has installed
+   * elsewhere.
+   */
+  readonly recordScheme?: InstallScheme | undefined;
   /** The interpreter's path for shebangs. */
   readonly executable: string;
   /** `cpython-311`; undefined for no bytecode. */
@@ -74,10 +89,7 @@ export interface DependencyLayerRequest {
   readonly mtime: number;
   /** If given, only what is at or below one of these absolute paths is written. */
   readonly keep: readonly string[] | undefined;
-  /**
-   * If given, what would be written at or below `from` is written at `to` (absolute paths): contents stay what they are, as
-   * with a copy. `directories` and `keep` are about the paths before that and after it, respectively.
-   */
-  readonly relocation?: Relocation | undefined;
+  /** Copies of what is installed, one after the other: what the last one comes to is written. */
+  readonly relocations?: readonly Relocation[] | undefined;
   readonly compression: Compression;
 }

@@ -31,10 +31,15 @@ export async function compileInstalled(
   refuse: RefuseWheel,
   signal?: AbortSignal,
 ): Promise<readonly Compiled[]> {
-  const { cacheTag, compiler, mtime, umask } = request;
+  const { cacheTag, compiler, mtime, umask, installer } = request;
   if (cacheTag === undefined || compiler === undefined) return [];
   const sources = sortedByPath(
-    [...files].filter(([place]) => place.endsWith('.py')).map(([place, file]) => ({ path: place, file })),
+    [...files]
+      // pip compiles what it puts beside launchers too.
+      .filter(
+        ([place, { path }]) => place.endsWith('.py') && (installer.tool === 'pip' || isModule(path, request)),
+      )
+      .map(([place, file]) => ({ path: place, file })),
   );
   if (sources.length === 0) return [];
   const magic = magicOf(cacheTag);
@@ -64,6 +69,10 @@ export async function compileInstalled(
   };
   await compileSources(compiler, read(), take, signal);
   return compiled;
+}
+
+function isModule(path: string, { scheme }: DependencyLayerRequest): boolean {
+  return [scheme.purelib, scheme.platlib].some((library) => `/${path}`.startsWith(`${library}/`));
 }
 
 async function wholeOf(file: InstalledFile): Promise<Buffer> {

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { launchersOf } from '../python/entry-points.ts';
+import type { InstallScheme } from '../python/facts.ts';
 import { hasPlaceholder, launcherText, withInterpreter } from '../python/launcher.ts';
-import { installedRows, type RecordedFile, recordText } from '../python/record.ts';
-import { libraryOf, placementOf, pythonOfScheme } from '../python/wheel-placement.ts';
+import type { RecordedFile } from '../python/record.ts';
+import { libraryOf, type Placement, pathIn, placementOf, pythonOfScheme } from '../python/wheel-placement.ts';
 import type { DependencyLayerRequest, WheelFile } from './layer.ts';
 import type { Spill } from './spill.ts';
 import { type Compiled, compileInstalled } from './wheel-bytecode.ts';
+import { type GeneratedFile, installedRecord, marksOf, type Placed } from './wheel-record.ts';
 import { describeWheel, type WheelDescription } from './wheel-shape.ts';
 import { chunksOf, memberContent } from './zip-content.ts';
 import type { ZipFile } from './zip-file.ts';
@@ -27,9 +29,15 @@ const MAX_SCRIPT = 64 * 1024 * 1024;
 /** Files of a wheel by where they go, as RECORD has it: relative to the library directory. */
 export type PlacedFiles = ReadonlyMap<string, InstalledFile>;
 
+/** The library directories of a wheel: where its files come to lie, and where RECORD takes them to be. */
+interface Library {
+  readonly real: string;
+  readonly recorded: string;
+}
+
 /**
- * What pip would write for a wheel (pip/_internal/operations/install/wheel.py): the files of the archive, bytecode,
- * launchers, INSTALLER, REQUESTED and a new RECORD. Contents stay in the archive until they are asked for.
+ * What pip would write for a wheel (pip/_internal/operations/install/wheel.py), or uv or Poetry: the files of the archive,
+ * bytecode, launchers, INSTALLER, REQUESTED and a new RECORD. Contents stay in the archive until they are asked for.
  *
  * @throws LayerwrightError `WHEEL_INVALID` (1), `BYTECODE_FAILED` (1)
  */
@@ -41,22 +49,29 @@ export async function installWheel(
   signal?: AbortSignal,
 ): Promise<readonly InstalledFile[]> {
   const description = await describeWheel(zip, wheel);
-  const library = libraryOf(description, request.scheme);
-  const { files, moved, changed } = await placeMembers(wheel, zip, description, request);
-  const compiled = await compileInstalled(files, library, request, spill, zip.refuse, signal);
-  const generated = generatedFiles(wheel, zip, description, request, library);
-  const rows = installedRows(description.record, {
-    moved,
-    changed,
-    compiled: compiled.map(({ place }) => place),
-    generated: generated.map(({ place, bytes }) => ({ path: place, file: recorded(bytes) })),
-  });
-  const record = {
-    place: `${description.distInfo}/RECORD`,
-    bytes: Buffer.from(recordText(rows)),
-    mode: 0o666 & ~request.umask,
+  const { distInfo, record } = description;
+  const { scheme, installer, umask } = request;
+  const library: Library = {
+    real: libraryOf(description, scheme),
+    recorded: libraryOf(description, request.recordScheme ?? scheme),
   };
-  return inPlace(files, compiled, [...generated, record], library);
+  const { files, placed, changed } = await placeMembers(wheel, zip, description, request, library);
+  const compiled = await compileInstalled(files, library.recorded, request, spill, zip.refuse, signal);
+  const mode = 0o666 & ~umask;
+  const generated = [
+    ...launcherFiles(zip, description, request, library),
+    ...marksOf(wheel, installer, distInfo, mode),
+  ];
+  const text = installedRecord(
+    {
+      ...{ installer, distInfo, record, placed, changed, hasDirectUrl: wheel.directUrl !== undefined },
+      compiled: compiled.map(({ place }) => place),
+      generated: generated.map(({ place, bytes }) => ({ place, file: recorded(bytes) })),
+    },
+    zip.refuse,
+  );
+  const own = { place: `${distInfo}/RECORD`, bytes: Buffer.from(text), mode };
+  return inPlace(files, compiled, [...generated, own], library, request);
 }
 
 /** Later ones replace earlier ones of the same place. */
@@ -64,21 +79,24 @@ function inPlace(
   files: PlacedFiles,
   compiled: readonly Compiled[],
   generated: readonly GeneratedFile[],
-  library: string,
+  library: Library,
+  { scheme, recordScheme = scheme }: DependencyLayerRequest,
 ): readonly InstalledFile[] {
   const all = new Map(files);
   for (const { place, file } of compiled) all.set(place, file);
-  for (const { place, bytes, mode } of generated) all.set(place, fileOf(library, place, mode, bytes));
+  const scripts = `${posix.relative(library.recorded, recordScheme.scripts)}/`;
+  for (const { place, bytes, mode } of generated) {
+    const path = place.startsWith(scripts)
+      ? `${scheme.scripts}/${place.slice(scripts.length)}`
+      : `${library.real}/${place}`;
+    all.set(place, { path: clean(path), mode, size: bytes.length, content: async () => bytes });
+  }
   return [...all.values()];
 }
 
-function fileOf(library: string, place: string, mode: number, bytes: Buffer): InstalledFile {
-  return { path: pathOf(library, place), mode, size: bytes.length, content: async () => bytes };
-}
-
-/** The path in the image, without a leading slash, of a path as RECORD has it. */
-export function pathOf(library: string, place: string): string {
-  return posix.join(library, place).slice(1);
+/** An absolute path without its slash. */
+function clean(path: string): string {
+  return posix.normalize(path).slice(1);
 }
 
 /** What RECORD says of bytes. */
@@ -91,29 +109,43 @@ async function placeMembers(
   zip: ZipFile,
   description: WheelDescription,
   request: DependencyLayerRequest,
+  library: Library,
 ) {
   const { console, gui } = description.entryPoints;
   const shape = { ...wheel, ...description, scripts: new Set([...console.keys(), ...gui.keys()]) };
-  const library = libraryOf(description, request.scheme);
+  const { scheme, recordScheme = scheme, installer } = request;
   const files = new Map<string, InstalledFile>();
-  const moved = new Map<string, string>();
+  const placed = new Map<string, Placed>();
   const changed = new Map<string, RecordedFile>();
   for (const member of inPipsOrder(zip.members)) {
-    const placement = placementOf(member.path, shape, request.scheme, zip.refuse);
+    const placement = placementOf(member.path, shape, zip.refuse, installer.tool);
     if (placement === undefined) continue;
-    const place = posix.relative(library, placement.path);
-    const path = pathOf(library, place);
-    const mode = modeOf(member, request.umask);
-    const script = placement.script ? await rewritten(zip, member, request.executable) : undefined;
-    moved.set(member.path, place);
+    const place = posix.relative(library.recorded, pathIn(recordScheme, placement));
+    const isScript = placement.key === 'scripts';
+    const script = isScript ? await rewritten(zip, member, request) : undefined;
+    placed.set(member.path, { ...wayTo(placement, description, recordScheme), place });
     changed.delete(place);
     if (script !== undefined) changed.set(place, recorded(script));
     files.set(place, {
-      ...{ path, mode, size: script?.length ?? member.size },
+      path: clean(pathIn(scheme, placement)),
+      mode: modeOf(member.executable || (isScript && installer.tool === 'uv'), request.umask),
+      size: script?.length ?? member.size,
       content: async () => script ?? memberContent(zip, member),
     });
   }
-  return { files, moved, changed };
+  return { files, placed, changed };
+}
+
+/** Poetry has a directory of headers for each distribution. */
+function wayTo(
+  { key, name }: Placement,
+  description: WheelDescription,
+  scheme: InstallScheme,
+): Pick<Placed, 'prefix' | 'name'> {
+  if (key === (description.purelib ? 'purelib' : 'platlib')) return { prefix: '', name };
+  const own = key === 'headers' ? `/${name.slice(0, name.indexOf('/'))}` : '';
+  const way = posix.relative(libraryOf(description, scheme), `${scheme[key]}${own}`);
+  return { prefix: `${way || '.'}/`, name: own === '' ? name : name.slice(own.length) };
 }
 
 /** What is in the wheel's root first, then `*.data`, scripts last: where two go to one place, the later one stays. */
@@ -125,13 +157,17 @@ function inPipsOrder(members: readonly ZipMember[]): readonly ZipMember[] {
   return [0, 1, 2].flatMap((wanted) => members.filter((member) => rank(member) === wanted));
 }
 
-function modeOf({ executable }: ZipMember, umask: number): number {
+function modeOf(executable: boolean, umask: number): number {
   // pip's chmod +x is for everybody, whatever the umask says.
   return executable ? (0o777 & ~umask) | 0o111 : 0o666 & ~umask;
 }
 
 /** A script whose first line is to name the interpreter, changed; undefined if it stays as it is. */
-async function rewritten(zip: ZipFile, member: ZipMember, executable: string): Promise<Buffer | undefined> {
+async function rewritten(
+  zip: ZipFile,
+  member: ZipMember,
+  { executable, installer }: DependencyLayerRequest,
+): Promise<Buffer | undefined> {
   const start: Buffer[] = [];
   let length = 0;
   for await (const chunk of chunksOf(zip, member)) {
@@ -141,34 +177,19 @@ async function rewritten(zip: ZipFile, member: ZipMember, executable: string): P
     if (length > MAX_SCRIPT) throw zip.refuse('it is too large for a script', member.path);
   }
   const whole = Buffer.concat(start);
-  return hasPlaceholder(whole) ? withInterpreter(whole, executable) : undefined;
+  return hasPlaceholder(whole) ? withInterpreter(whole, executable, installer.tool) : undefined;
 }
 
-interface GeneratedFile {
-  readonly place: string;
-  readonly bytes: Buffer;
-  readonly mode: number;
-}
-
-function generatedFiles(
-  wheel: WheelFile,
+function launcherFiles(
   zip: ZipFile,
-  { distInfo, entryPoints }: WheelDescription,
-  request: DependencyLayerRequest,
-  library: string,
+  { entryPoints }: WheelDescription,
+  { scheme, recordScheme = scheme, executable, umask, installer: { tool } }: DependencyLayerRequest,
+  library: Library,
 ): readonly GeneratedFile[] {
-  const { scheme, executable, umask, installer } = request;
-  const mode = 0o666 & ~umask;
-  const launchers = launchersOf(entryPoints, pythonOfScheme(scheme), zip.refuse).map((launcher) => ({
-    place: posix.relative(library, `${scheme.scripts}/${launcher.name}`),
-    bytes: Buffer.from(launcherText(launcher, executable)),
-    // As pip: for everybody, whatever the umask says.
-    mode: mode | 0o555,
+  return launchersOf(entryPoints, pythonOfScheme(scheme), zip.refuse, tool).map((launcher) => ({
+    place: posix.relative(library.recorded, `${recordScheme.scripts}/${launcher.name}`),
+    bytes: Buffer.from(launcherText(launcher, executable, tool)),
+    // As pip: for everybody, whatever the umask says; uv and Poetry write a mode of their own.
+    mode: tool === 'pip' ? (0o666 & ~umask) | 0o555 : modeOf(true, umask),
   }));
-  const installerText = installer.tool === 'pip' ? 'pip\n' : 'uv';
-  return [
-    ...launchers,
-    { place: `${distInfo}/INSTALLER`, bytes: Buffer.from(installerText), mode },
-    ...(wheel.requested ? [{ place: `${distInfo}/REQUESTED`, bytes: Buffer.alloc(0), mode }] : []),
-  ];
 }

@@ -49,12 +49,23 @@ export function canonicalCode(bytes: Buffer, magic: number): Buffer | undefined 
   const reading: Reading = { input: bytes, shape, at: 0, output: output(bytes.length * 2), references: [] };
   try {
     readObject(reading, 0);
-    return reading.at === bytes.length ? reading.output.from(0) : undefined;
+    return reading.at === bytes.length ? withoutTarget(reading.output.from(0)) : undefined;
   } catch (error) {
     // What reads beyond the end of a buffer, or nests without end, is a damaged file.
     if (error instanceof Unreadable || error instanceof RangeError) return undefined;
     throw error;
   }
+}
+
+/**
+ * `pip install --target` compiles in a temporary directory, whose name stays in the code objects; Python puts the right one in its
+ * place when it loads them. Every such name is as long as any other.
+ */
+function withoutTarget(canonical: Buffer): Buffer {
+  const mark = Buffer.from('/tmp/pip-target-');
+  for (let at = canonical.indexOf(mark); at >= 0; at = canonical.indexOf(mark, at + 1))
+    canonical.fill('0', at + mark.length, at + mark.length + 8);
+  return canonical;
 }
 
 function readObject(reading: Reading, depth: number): void {
