@@ -4,6 +4,7 @@ import { EXIT, exitCodeOf, interruptedError, knownError } from './errors.ts';
 import { type Host, processHost } from './host/host.ts';
 import { emptyNetwork, withNetwork } from './host/network.ts';
 import { errorRecord, renderError } from './report/error.ts';
+import { defineBake } from './verbs/bake.ts';
 import { defineBuild } from './verbs/build.ts';
 import { defineCache } from './verbs/cache.ts';
 import { defineCi } from './verbs/ci.ts';
@@ -18,6 +19,7 @@ import { defineVerify } from './verbs/verify.ts';
 /** The commands, in the order of the help text. */
 const VERBS: readonly DefineVerb[] = [
   defineBuild,
+  defineBake,
   definePlan,
   defineExplain,
   defineVerify,

@@ -11,18 +11,21 @@ const ALLOWED: Record<string, readonly string[]> = {
   host: ['errors'],
   dockerfile: ['errors'],
   image: ['errors', 'dockerfile'],
+  bake: ['errors', 'dockerfile'],
   python: ['errors', 'dockerfile', 'image'],
   plan: ['errors', 'dockerfile', 'image'],
+  lockfiles: ['python'],
   ci: ['errors', 'host'],
   config: ['errors', 'host'],
   registry: ['errors', 'host', 'image'],
   cache: ['errors', 'host', 'image', 'registry'],
   engine: ['errors', 'host', 'registry'],
   layers: ['errors', 'host', 'image', 'python'],
-  lock: ['errors', 'host', 'python', 'engine'],
+  lock: ['errors', 'host', 'python', 'lockfiles', 'engine'],
   context: ['errors', 'host', 'image', 'layers'],
   facts: ['errors', 'host', 'image', 'python', 'layers'],
   verify: ['errors', 'host', 'image', 'registry', 'layers'],
+  split: ['errors', 'host', 'image', 'python', 'plan', 'layers', 'verify'],
   report: ['errors', 'host', 'engine'],
   compose: [
     'errors',
@@ -37,6 +40,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'lock',
     'context',
     'facts',
+    'split',
   ],
   commands: [
     'errors',
@@ -54,6 +58,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'verify',
     'report',
     'compose',
+    'bake',
   ],
   index: ['commands', 'errors', 'host', 'plan', 'report'],
   verbs: ['commands', 'config', 'errors', 'host', 'report'],
@@ -64,7 +69,7 @@ const ALLOWED: Record<string, readonly string[]> = {
 const DOORS: Record<string, RegExp> = {
   'node:child_process': /^host$/,
   'node:fs': /^host$/,
-  'node:fs/promises': /^(?:host|ci|cache|engine|layers|lock|context|commands|testing)$/,
+  'node:fs/promises': /^(?:host|ci|cache|engine|layers|lock|context|split|commands|testing)$/,
   'node:net': /^host$/,
   'node:tls': /^host$/,
   'node:http': /^(?:host|testing)$/,
@@ -75,9 +80,11 @@ const DOORS: Record<string, RegExp> = {
 /** Rooms without any side effect, and what of Node they may use all the same: a hash has none. */
 const PURE: Record<string, RegExp> = {
   dockerfile: /^node:path$/,
+  bake: /^$/,
   image: /^node:path$/,
   plan: /^node:(?:path|crypto)$/,
   python: /^node:path$/,
+  lockfiles: /^node:(?:path|crypto)$/,
 };
 
 interface Import {

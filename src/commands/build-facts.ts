@@ -33,7 +33,9 @@ export async function gatherBuildFacts(host: Host, request: BuildRequest): Promi
   if (local) await requireContext(host, request.context);
   const file = local ? await findDockerfile(host, request) : request.file;
   const dockerfile =
-    local && file !== undefined && file !== '-' ? await readDockerfile(host, file) : undefined;
+    local && file !== undefined && file !== '-'
+      ? await readDockerfile(host, file, request.fileName)
+      : undefined;
   const source = await sourceContext(host, local ? resolve(host.cwd, request.context) : host.cwd);
   return {
     dockerfile,
@@ -90,10 +92,14 @@ async function findDockerfile(host: Host, request: BuildRequest): Promise<string
   );
 }
 
-async function readDockerfile(host: Host, file: string): Promise<Dockerfile | undefined> {
+async function readDockerfile(
+  host: Host,
+  file: string,
+  name: string | undefined,
+): Promise<Dockerfile | undefined> {
   const text = await readFile(file, 'utf8');
   // A frontend of somebody else may read another language than ours: BuildKit alone decides then.
   if (!isStandardSyntax(syntaxOf(text))) return undefined;
   const shown = relative(host.cwd, file);
-  return parseDockerfile(text, shown.startsWith('..') ? file : shown);
+  return parseDockerfile(text, name ?? (shown.startsWith('..') ? file : shown));
 }

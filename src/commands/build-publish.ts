@@ -32,6 +32,7 @@ export async function announce(
     const name = request.containerName ?? (parseReference(tag).path.split('/').at(-1) as string);
     await write(request.imageDefinitions, imageDefinitions(name, tag));
   }
+  if (request.part !== undefined) return;
   if (request.progress !== 'quiet' && request.progress !== 'rawjson')
     host.output.talk(summary(result, { colour: host.output.colour, columns: host.output.columns() }));
   if (request.json) host.output.data(`${JSON.stringify(result, undefined, 2)}\n`);

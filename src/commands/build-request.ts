@@ -9,6 +9,8 @@ export interface BuildRequest {
   /** A directory, a URL, or `-`. */
   readonly context: string;
   readonly file: string | undefined;
+  /** What the Dockerfile is called in messages and records where `file` is a copy that was made for the build. */
+  readonly fileName?: string;
   /** With placeholders. */
   readonly tags: readonly string[];
   readonly wishes: BuildWishes;
@@ -24,6 +26,11 @@ export interface BuildRequest {
   readonly containerName: string | undefined;
   readonly progress: ProgressMode;
   readonly json: boolean;
+  /**
+   * What it is called among several builds of a run: whoever began them tells what came of it, and this one prints neither summary
+   * nor result.
+   */
+  readonly part?: string;
   readonly passed: PassedOptions;
 }
 
@@ -43,7 +50,7 @@ type RawOptions = Readonly<Record<string, unknown>>;
 /**
  * Options by their names in camel case, as a request. An option that may be repeated is an array.
  *
- * @throws LayerwrightError `FLAG_INVALID`, `WAY_NOT_AVAILABLE`, `IMAGE_DEFINITIONS_NEED_PUSH` (2)
+ * @throws LayerwrightError `FLAG_INVALID`, `IMAGE_DEFINITIONS_NEED_PUSH` (2)
  */
 export function toBuildRequest(
   env: NodeJS.ProcessEnv,
@@ -71,12 +78,6 @@ export function toBuildRequest(
     cacheRepository: text('cacheRepo') || undefined,
     compression: (options.compression as 'zstd' | 'gzip' | undefined) ?? 'zstd',
   };
-  if (wishes.way === 'split')
-    throw usageError(
-      'WAY_NOT_AVAILABLE',
-      '--way split is not available in this version',
-      'Leave the flag out, or use --way composed or --way solved.',
-    );
   return {
     context: context ?? '.',
     file: text('file'),

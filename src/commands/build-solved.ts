@@ -8,6 +8,7 @@ import { handOver } from './build-handover.ts';
 import { announce } from './build-publish.ts';
 import type { BuildRequest } from './build-request.ts';
 import { runBuildx } from './build-run.ts';
+import type { Workshop } from './compose/workshop.ts';
 import { prepare } from './prepare.ts';
 import {
   type Filled,
@@ -20,6 +21,7 @@ import {
  * Has BuildKit solve the whole Dockerfile.
  *
  * @param started when the build began, by the host's clock
+ * @param workshop has the builder of all builds of the run; default: one for this build
  * @throws LayerwrightError with the contract's exit codes
  */
 export async function buildSolved(
@@ -28,8 +30,9 @@ export async function buildSolved(
   facts: GatheredFacts,
   plan: BuildPlan,
   started: number,
+  workshop?: Pick<Workshop, 'builder'>,
 ): Promise<BuildResult> {
-  const prepared = await prepare(host, request, plan, facts.dockerfile);
+  const prepared = await prepare(host, request, plan, facts.dockerfile, workshop);
   try {
     const directories = await openStageDirectories(host, request, facts, prepared.looks);
     await using handover = await handOver(host, request, facts, plan, prepared.builder);

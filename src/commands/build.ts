@@ -8,23 +8,25 @@ import { gatherBuildFacts } from './build-facts.ts';
 import type { BuildRequest } from './build-request.ts';
 import { buildSolved } from './build-solved.ts';
 import { buildComposed } from './compose/build-composed.ts';
+import type { Workshop } from './compose/workshop.ts';
 
 /**
  * Builds an image: facts -> plan -> run -> publish. What can be composed is; what cannot is solved by BuildKit.
  *
+ * @param workshop what other builds of the run share; it outlives the build
  * @returns what was built; also written to the files that the request names and, with `json`, to standard output
  * @throws LayerwrightError with the contract's exit codes
  */
-export async function build(host: Host, request: BuildRequest): Promise<BuildResult> {
+export async function build(host: Host, request: BuildRequest, workshop?: Workshop): Promise<BuildResult> {
   const started = host.clock.monotonicMs();
   const facts = await gatherBuildFacts(host, request);
   const plan = planBuild(facts, request.wishes);
   checkPlan(request, plan);
   for (const path of [request.metadataFile, request.imageDefinitions, request.passed.imageIdFile])
     if (path !== undefined) await requireWritable(resolve(host.cwd, path));
-  const composed = await buildComposed(host, request, facts, plan, started);
+  const composed = await buildComposed(host, request, facts, plan, started, workshop);
   if ('result' in composed) return composed.result;
-  return await buildSolved(host, request, facts, composed.plan, started);
+  return await buildSolved(host, request, facts, composed.plan, started, workshop);
 }
 
 /**

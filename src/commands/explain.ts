@@ -1,6 +1,6 @@
 import { compareRecords } from '../compose/compare-records.ts';
 import type { Host } from '../host/host.ts';
-import type { ExplainResult } from '../report/explain-result.ts';
+import type { ExplainPart, ExplainResult } from '../report/explain-result.ts';
 import { explainText } from '../report/explain-text.ts';
 import type { BuildRequest } from './build-request.ts';
 import { costliest } from './plan/costs.ts';
@@ -17,14 +17,16 @@ export async function explain(
   host: Host,
   request: BuildRequest,
 ): Promise<{ readonly record: ExplainResult; readonly text: string }> {
-  const record = explained(await survey(host, request));
+  const parts = (await survey(host, request)).map(explained);
+  const [first, ...others] = parts as [ExplainPart, ...ExplainPart[]];
+  const style = { colour: host.output.dataColour, columns: host.output.columns() };
   return {
-    record,
-    text: explainText(record, { colour: host.output.dataColour, columns: host.output.columns() }),
+    record: others.length === 0 ? first : { ...first, otherPlatforms: others },
+    text: parts.map((one) => explainText(one, style)).join('\n'),
   };
 }
 
-function explained(found: Survey | Unsurveyed): ExplainResult {
+function explained(found: Survey | Unsurveyed): ExplainPart {
   const { schemaVersion, dockerfile, target, platform, way, reason, hint, cacheRepository, counts } =
     isSurveyed(found) ? describeSurvey(found) : describeUnsurveyed(found, false);
   const head = { schemaVersion, dockerfile, target, platform, way, reason, hint, cacheRepository };

@@ -9,6 +9,7 @@ import { registryClient } from '../registry/client.ts';
 import { stepsFor } from '../report/steps.ts';
 import { registriesOf } from './build-registries.ts';
 import type { BuildRequest } from './build-request.ts';
+import type { Workshop } from './compose/workshop.ts';
 
 /** What a solve needs, and how long each part took to get, in seconds. */
 export interface Prepared {
@@ -27,10 +28,14 @@ export async function prepare(
   request: BuildRequest,
   plan: BuildPlan,
   dockerfile?: Dockerfile,
+  workshop?: Pick<Workshop, 'builder'>,
 ): Promise<Prepared> {
+  const needs = builderNeeds(request, plan, dockerfile);
   const [builder, looks, pushes] = await Promise.allSettled([
     timed(host, () =>
-      chooseBuilder(host, stepsFor(host, request.progress), builderNeeds(request, plan, dockerfile)),
+      workshop === undefined
+        ? chooseBuilder(host, stepsFor(host, request.progress), needs)
+        : lentBuilder(workshop, needs),
     ),
     timed(host, () =>
       Promise.all(cacheReferences(plan).map((reference) => lookAtLayerCache(host, reference))),
@@ -48,6 +53,11 @@ export async function prepare(
   if (builder.status === 'fulfilled') await builder.value.result.release();
   // The registry's refusal comes first: it is the one that another builder would not cure.
   throw [pushes, builder, looks].find((one) => one.status === 'rejected')?.reason;
+}
+
+/** It stays with the workshop, which lets go of it after the last build. */
+async function lentBuilder(workshop: Pick<Workshop, 'builder'>, needs: BuilderNeeds): Promise<Builder> {
+  return { ...(await workshop.builder(needs)), release: async () => {} };
 }
 
 /** What the build needs of its builder. */

@@ -14,6 +14,7 @@ import { type OpenedImage, openImage } from '../verify/image-source.ts';
 import { registrySource } from '../verify/registry-source.ts';
 import { gatherBuildFacts } from './build-facts.ts';
 import type { BuildRequest } from './build-request.ts';
+import { checkByFiles, whyNotRun } from './verify/by-files.ts';
 import { compositionOf } from './verify/composition.ts';
 import { type Constraints, plainBuild, whyNotHeld } from './verify/plain-build.ts';
 import { renderVerify } from './verify/text.ts';
@@ -48,18 +49,36 @@ export interface VerifyConstraints {
   readonly why: string | null;
 }
 
+/** What was looked for in an image that cannot be built plainly here. */
+export interface VerifyFiles {
+  /** Half a sentence. */
+  readonly why: string;
+  readonly distributions: number;
+  readonly files: number;
+  /** Programs and libraries among them. */
+  readonly programs: number;
+}
+
 /** `verify --json`. */
 export interface VerifyRecord {
   readonly schemaVersion: 1;
   readonly outcome: 'same' | 'different';
+  /** What it was compared with: a plain build, another image, or, file by file, what its locks say has to be in it. */
+  readonly check: 'build' | 'image' | 'files';
   readonly image: {
     readonly reference: string;
     readonly digest: string;
     readonly platform: string;
     readonly layers: readonly VerifyLayer[];
   };
-  /** `reference` is null for a plain build. */
-  readonly plain: { readonly reference: string | null; readonly digest: string; readonly layers: number };
+  /** `reference` is null for a plain build; all is null where there was none. */
+  readonly plain: {
+    readonly reference: string | null;
+    readonly digest: string;
+    readonly layers: number;
+  } | null;
+  /** What was looked for, and why there was no plain build; null unless `check` is `files`. */
+  readonly files: VerifyFiles | null;
   /** What pip and uv were held to in the plain build. */
   readonly constraints: VerifyConstraints;
   /** Layers that both have, from the lowest on. */
@@ -69,7 +88,7 @@ export interface VerifyRecord {
   readonly settings: readonly ConfigDifference[];
   readonly excused: TreeComparison['excused'];
   /** Lines of each history; they are not compared. */
-  readonly history: { readonly image: number; readonly plain: number };
+  readonly history: { readonly image: number; readonly plain: number | null };
   readonly seconds: number;
 }
 
@@ -89,6 +108,9 @@ export async function verify(
   const other = request.against === undefined ? undefined : parseReference(request.against);
   // Asked first: a name that is wrong is found out before minutes of building.
   const image = await openInRegistry(host, reference, request.platform);
+  const elapsed = () => Math.round(host.clock.monotonicMs() - started) / 1000;
+  const checked = other === undefined ? await checkedByFiles(host, request, image) : undefined;
+  if (checked !== undefined) return rendered({ ...checked, seconds: elapsed() });
   await using directory = await temporaryDirectory('layerwright-verify-');
   const manner = other === undefined ? await mannerOf(host, request) : AGAINST;
   const plain =
@@ -97,9 +119,53 @@ export async function verify(
       : await openInRegistry(host, other, request.platform);
   const solveNoise = request.runNoise || manner.solves;
   const comparison = await step('Comparing', () => compareImages(image, plain, { solveNoise }));
-  const seconds = Math.round(host.clock.monotonicMs() - started) / 1000;
-  const record = recordOf(request, { image, plain, other, comparison, held: manner.held, seconds });
-  return { record, text: renderVerify(record), exit: record.outcome === 'same' ? EXIT.ok : EXIT.failed };
+  const seconds = elapsed();
+  return rendered(recordOf(request, { image, plain, other, comparison, held: manner.held, seconds }));
+}
+
+function rendered(record: VerifyRecord) {
+  const exit: ExitCode = record.outcome === 'same' ? EXIT.ok : EXIT.failed;
+  return { record, text: renderVerify(record), exit };
+}
+
+/** Where nothing here runs the image's programs: what its own files tell; undefined where a plain build can be made, or has to. */
+async function checkedByFiles(
+  host: Host,
+  request: VerifyRequest,
+  image: OpenedImage,
+): Promise<VerifyRecord | undefined> {
+  const { platform } = request;
+  const asked = { ...request.build, wishes: { ...request.build.wishes, platforms: [platform] } };
+  const why = await whyNotRun(host, asked);
+  if (why === undefined) return undefined;
+  const { step } = stepsFor(host, request.build.progress);
+  const found = await step('Looking at its files', () => checkByFiles(host, asked, request.image, image));
+  // BuildKit then says what it cannot do.
+  if ('reason' in found) return undefined;
+  const { differences, ...counts } = found.files;
+  return {
+    ...{ schemaVersion: 1, outcome: differences.length + found.settings.length === 0 ? 'same' : 'different' },
+    ...{ check: 'files', image: imageRecord(image, platform), plain: null, files: { why, ...counts } },
+    ...{ constraints: AGAINST.held, sharedLayers: 0, paths: found.paths, differences },
+    settings: found.settings.map(masked),
+    excused: {},
+    history: { image: image.config.history?.length ?? 0, plain: null },
+    seconds: 0,
+  };
+}
+
+function imageRecord(image: OpenedImage, platform: string): VerifyRecord['image'] {
+  const created = layerHistory(image.config);
+  return {
+    reference: image.name,
+    digest: image.digest,
+    platform,
+    layers: image.manifest.layers.map(({ digest }, index) => ({
+      digest,
+      // BuildKit writes the values of build arguments there.
+      createdBy: maskedText(created[index]?.created_by ?? '') || null,
+    })),
+  };
 }
 
 /** How the image was made, as far as it decides how the plain one is made and what may differ. */
@@ -170,20 +236,12 @@ function recordOf(
 ): VerifyRecord {
   const { image, plain, other, comparison, held, seconds } = found;
   const { files, settings, sharedLayers } = comparison;
-  const created = layerHistory(image.config);
   return {
     schemaVersion: 1,
     outcome: files.differences.length + settings.length === 0 ? 'same' : 'different',
-    image: {
-      reference: image.name,
-      digest: image.digest,
-      platform,
-      layers: image.manifest.layers.map(({ digest }, index) => ({
-        digest,
-        // BuildKit writes the values of build arguments there.
-        createdBy: maskedText(created[index]?.created_by ?? '') || null,
-      })),
-    },
+    check: other === undefined ? 'build' : 'image',
+    image: imageRecord(image, platform),
+    files: null,
     plain: {
       reference: other ? formatReference(other) : null,
       digest: plain.digest,

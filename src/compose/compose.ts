@@ -3,13 +3,21 @@ import { globalScope } from '../dockerfile/arguments.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { Steps } from '../host/steps.ts';
 import { startFromImage } from '../image/config-start.ts';
+import type { Compiler } from '../layers/compiler.ts';
 import { type Keeper, keptTag } from './keeper.ts';
 import type { LayerOutcome, LayerSource } from './layer-source.ts';
 import { findPrefix, keepPrefix, type PrefixPoint, prefixKey, prefixPoint } from './prefix.ts';
 import { type BlobOrigin, type ComposedImage, composedImage, publishImage } from './publish.ts';
 import type { SolveRequest } from './solve-request.ts';
 import { stateKey } from './solve-request.ts';
-import { type ImageLayer, type ImageState, type KnownBlob, MustRun, NotComposable } from './state.ts';
+import {
+  type GivenImage,
+  type ImageLayer,
+  type ImageState,
+  type KnownBlob,
+  MustRun,
+  NotComposable,
+} from './state.ts';
 import { type ComposeRequest, type Walked, type World, walk } from './walk.ts';
 
 /** What composing takes. */
@@ -34,12 +42,35 @@ export interface Composer {
   /** Resolves if the image may be pushed where it is to go; asked side by side with the first layers that are made. */
   readonly readyToPush: () => Promise<void>;
   /**
-   * Has BuildKit solve a segment.
+   * Has BuildKit solve a segment, into the cache repository under a tag, or into an OCI image layout on this machine.
    *
    * @param from the image that it starts from, `HOST/PATH@sha256:...`
-   * @param tag under which the result is put into the cache repository
    */
-  readonly solve: (request: SolveRequest, from: string, tag: string) => Promise<void>;
+  readonly solve: (request: SolveRequest, from: string, target: SolveTarget) => Promise<void>;
+  /** Says that a segment is solved now. @param image what it came to, if that is known already */
+  readonly hasSolved: (request: SolveRequest, image?: GivenImage) => Promise<void>;
+  /** A new directory for files that are needed while the run lasts; absolute. */
+  readonly subdirectory: () => Promise<string>;
+  /** A program of the image's minor version that compiles. */
+  readonly compilerFor: (minor: string) => Promise<Compiler | undefined>;
+  /** Further small files of solved images whose contents are kept. */
+  readonly alsoWanted: (path: string) => boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Where the result of a segment goes. */
+export type SolveTarget =
+  | { readonly kind: 'repository'; readonly tag: string }
+  /** Layers that it adds are not compressed. @see OCI image layout; the directory is absolute and not there yet */
+  | { readonly kind: 'layout'; readonly directory: string };
+
+/** A segment that BuildKit solved in this run. */
+export interface SolvedSegment {
+  readonly request: SolveRequest;
+  /** Bytes that we sent for it to the cache repository, where its layers were split. */
+  readonly sentBytes: number;
+  /** Why the layers of a dependency step are as BuildKit made them; undefined if there was nothing to split, or they are split. */
+  readonly notSplit: string | undefined;
 }
 
 /** A layer of the composed image, and what became of it. */
@@ -54,7 +85,7 @@ export interface Composed {
   readonly walked: Walked;
   readonly layers: readonly ComposedLayer[];
   /** Segments that BuildKit solved in this run. */
-  readonly solved: readonly SolveRequest[];
+  readonly solved: readonly SolvedSegment[];
   /** Names the state that later builds with the same dependencies begin from; undefined if there is none. */
   readonly prefixKey: string | undefined;
   /** True if it began from that state itself: what stands below was not looked at. */
@@ -80,7 +111,7 @@ export async function compose(composer: Composer, { begins = true } = {}): Promi
   const key = point && (await prefixKey({ ...request, forced: NOTHING_FORCED }, world, point));
   const begun = begins && point && key && (await composeFrom(composer, point, key));
   if (begun) return begun;
-  const solved: SolveRequest[] = [];
+  const solved: SolvedSegment[] = [];
   return await withForcedLines(composer, async (forced) => {
     for (;;) {
       const walked = await walk({ ...request, forced }, world, { wanted: point });
@@ -96,13 +127,12 @@ export async function compose(composer: Composer, { begins = true } = {}): Promi
         };
         return { walked, layers, solved, prefixKey: key, isBegun: false, keep };
       }
-      if (solved.some(({ key: before }) => before === next.key))
+      if (solved.some(({ request: before }) => before.key === next.key))
         throw new NotComposable(0, `what BuildKit solved is not in ${composer.cache.name} afterwards`);
       // What is made in vain is little: the keys are the same unless the segment changes Python or its directories.
       const ahead = allLayers(composer, walked.state.layers);
       ahead.catch(() => {});
-      await solveSegment(composer, next);
-      solved.push(next);
+      solved.push(await solveSegment(composer, next));
     }
   });
 }
@@ -159,10 +189,42 @@ function isInstruction({ graph }: Pick<ComposeRequest, 'graph'>, line: number): 
   return graph.stages.some(({ instructions }) => instructions.some((one) => one.line === line));
 }
 
-async function solveSegment(composer: Composer, request: SolveRequest): Promise<void> {
+/** Where something is installed, the layers are laid out anew before they go to the cache repository. */
+async function solveSegment(composer: Composer, request: SolveRequest): Promise<SolvedSegment> {
   await composer.readyToSolve();
-  const from = await imageOf(composer, request.parent);
-  await composer.solve(request, from, solvedTag(request));
+  const { image: from, blobs } = await imageOf(composer, request.parent);
+  const tag = solvedTag(request);
+  if (!mayInstall(request)) {
+    await composer.solve(request, from, { kind: 'repository', tag });
+    await composer.hasSolved(request);
+    return { request, sentBytes: 0, notSplit: undefined };
+  }
+  const directory = await composer.subdirectory();
+  await composer.solve(request, from, { kind: 'layout', directory: `${directory}/layout` });
+  const { publishSegment } = await import('./split-segment.ts');
+  const { image, sentBytes, notSplit } = await publishSegment(composer, request, {
+    layout: `${directory}/layout`,
+    directory,
+    below: blobs,
+    tag,
+  });
+  await composer.hasSolved(request, image);
+  return { request, sentBytes, notSplit };
+}
+
+/** Programs that install distributions somewhere in what they run. */
+const INSTALLERS =
+  /(?<![\w-])(?:pip[\d.]*|pipx|uv|poetry|pipenv|pdm|hatch|conda|mamba|micromamba|easy_install|setup\.py)(?![\w-])/;
+
+function mayInstall({ node, from, to, command }: SolveRequest): boolean {
+  if (command !== undefined) return false;
+  return node.instructions
+    .slice(from, to + 1)
+    .some(
+      (instruction, index) =>
+        instruction.kind === 'run' &&
+        INSTALLERS.test(node.stage.instructions[from + index]?.scanned.logical ?? ''),
+    );
 }
 
 /** The tag of a solved segment's image. */
@@ -171,12 +233,16 @@ export function solvedTag({ key }: Pick<SolveRequest, 'key'>): string {
 }
 
 /** A state as an image in a registry: the given one if nothing was added to it, else composed and put into the cache repository. */
-async function imageOf(composer: Composer, state: ImageState): Promise<string> {
+export async function imageOf(
+  composer: Composer,
+  state: ImageState,
+): Promise<{ readonly image: string; readonly blobs: readonly KnownBlob[] }> {
   const { dockerfile, options } = composer.request;
   const { given, stage } = state;
   const started = startFromImage(dockerfile, globalScope(dockerfile, options), given.config);
   const same = JSON.stringify(started.state?.image.config) === JSON.stringify(stage.image.config);
-  if (same && state.layers.length === given.layers.length) return given.image;
+  if (same && state.layers.length === given.layers.length)
+    return { image: given.image, blobs: given.layers.map(({ blob }) => blob) };
   const layers = await allLayers(composer, state.layers);
   const image = composedOf(state, layers, composer.created);
   const published = await publishImage(
@@ -185,7 +251,7 @@ async function imageOf(composer: Composer, state: ImageState): Promise<string> {
     image,
     composer.origin,
   );
-  return `${composer.cache.name}@${published.digest}`;
+  return { image: `${composer.cache.name}@${published.digest}`, blobs: image.blobs };
 }
 
 /** The image of a state whose layers are there, for BuildKit to start from. */

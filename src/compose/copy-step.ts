@@ -78,7 +78,8 @@ export async function plannedCopy(
   );
 }
 
-function ownerOf(files: ImageFacts, { chown, line, link }: CopyInstruction): Owner | undefined {
+/** Whose a copied file is after `--chown`; undefined without it. */
+export function ownerOf(files: ImageFacts, { chown, line, link }: CopyInstruction): Owner | undefined {
   if (chown === '') return undefined;
   const { passwd, group } = accountsOf(files);
   const owner = link && /[^0-9:]/.test(chown) ? undefined : lookupOwner(passwd, group, chown);

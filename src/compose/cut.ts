@@ -1,25 +1,50 @@
 import { expandCopy, isRemoteSource } from '../dockerfile/expanded-copy.ts';
 import type { StageNode } from '../dockerfile/graph.ts';
 import type { CopyInstruction, RunInstruction } from '../dockerfile/instruction.ts';
-import { type Mount, mountsOf } from '../dockerfile/mounts.ts';
+import { mountsOf } from '../dockerfile/mounts.ts';
 import type { StageState } from '../image/config-start.ts';
 import { type DependencyAction, type RecognisedStep, recognise } from '../python/recognise.ts';
 import { higherUp } from './higher-up.ts';
+import { environmentsOf, type SkeletonNeed, skeletonNeed } from './skeleton.ts';
+import { spliceShape } from './splice-shape.ts';
 import { NotComposable, type Obstacle } from './state.ts';
+import { stepSecrets } from './step-secrets.ts';
 
 /** Instructions of a stage that are produced in one way; `at`, `from` and `to` are indices of the stage's instructions. */
 export type Part =
-  | { readonly kind: 'install'; readonly at: number; readonly step: RecognisedStep }
-  /** Neighbouring `COPY --from` of one stage. */
-  | { readonly kind: 'splice'; readonly from: number; readonly to: number; readonly source: number }
+  | {
+      readonly kind: 'install';
+      readonly at: number;
+      readonly step: RecognisedStep;
+      /** The text of a secret netrc file. */
+      readonly netrc: string | undefined;
+    }
+  /** Neighbouring `COPY --from` of one stage, by its index, or one of an image, by its reference. */
+  | {
+      readonly kind: 'splice';
+      readonly from: number;
+      readonly to: number;
+      readonly source: number | string;
+    }
   | {
       readonly kind: 'solved';
       readonly from: number;
       readonly to: number;
       /** Why BuildKit must run them; at least one. */
       readonly why: readonly Obstacle[];
-      /** Commands of the last instruction that are solved, where the rest of it is composed. */
-      readonly command: string | undefined;
+    }
+  /**
+   * What an installation needs that its tool makes: virtual environments, settings. It reads nothing of what stands between `from` and
+   * the installation, so that it is solved before that, once.
+   */
+  | {
+      readonly kind: 'skeleton';
+      readonly from: number;
+      /** The installation. */
+      readonly at: number;
+      readonly need: SkeletonNeed;
+      readonly binds: RecognisedStep['binds'];
+      readonly why: readonly Obstacle[];
     }
   | { readonly kind: 'plain'; readonly at: number };
 
@@ -31,6 +56,16 @@ export interface CuttableStage {
   readonly states: readonly StageState[];
   /** Texts of the pip.conf files below. */
   readonly pipConfigurations: readonly string[];
+  /** Texts of the files that configure poetry for the user; undefined: not known. */
+  readonly poetryConfigurations: readonly string[] | undefined;
+  /** The home directory of the user that RUN has when the stage begins; absolute. */
+  readonly home: string;
+  /** What the build was given by `--secret`, by id. */
+  readonly secrets: ReadonlyMap<string, string>;
+  /** Whether the stage begins with a virtual environment in that directory. */
+  readonly hasEnvironment: (directory: string) => boolean;
+  /** False if dependency steps are to be run, and their layers split. */
+  readonly composes: boolean;
   /** By line: what was found out not to be composable after all. */
   readonly forced: ReadonlyMap<number, { readonly reason: string; readonly hint: string | undefined }>;
 }
@@ -38,8 +73,15 @@ export interface CuttableStage {
 /** What is to be done with one instruction. */
 type Sort =
   | { readonly kind: 'plain' }
-  | { readonly kind: 'install'; readonly step: RecognisedStep }
+  | {
+      readonly kind: 'install';
+      readonly step: RecognisedStep;
+      readonly netrc: string | undefined;
+      readonly skeleton: SkeletonNeed | undefined;
+    }
   | { readonly kind: 'splice'; readonly source: number }
+  /** A copy from an image: solved with what has to run after it. */
+  | { readonly kind: 'take'; readonly source: string }
   | { readonly kind: 'run'; readonly reason: string; readonly hint: string | undefined };
 
 /**
@@ -49,7 +91,9 @@ type Sort =
  * What comes before the first one that has to run is solved with it: BuildKit then starts from an image that is there.
  */
 export function cutStage(stage: CuttableStage): readonly Part[] {
-  const sorts = stage.node.instructions.map((_, at) => sortOf(stage, at));
+  // What makes an environment depends on who made one before.
+  const so: SoFar = { environments: new Set(), settings: [] };
+  const sorts = stage.node.instructions.map((_, at) => sortOf(stage, at, so));
   const parts: Part[] = [];
   let start = 0;
   for (let at = 0; at <= sorts.length; at++) {
@@ -58,7 +102,10 @@ export function cutStage(stage: CuttableStage): readonly Part[] {
     parts.push(...stretch(stage, sorts, start, at, sort));
     start = at + 1;
     if (sort?.kind === 'install')
-      parts.push({ kind: 'install', at, step: { ...sort.step, steps: sort.step.steps.filter(isInstall) } });
+      parts.push({
+        ...{ kind: 'install', at, netrc: sort.netrc },
+        step: { ...sort.step, steps: sort.step.steps.filter(isInstall) },
+      });
     if (sort?.kind === 'splice') {
       while (isSplice(sorts[start], sort.source)) start++;
       parts.push({ kind: 'splice', from: at, to: start - 1, source: sort.source });
@@ -87,18 +134,38 @@ export function reconfigured(
   const found = parts.find((one) => one.kind === 'install' && one.at === part.at);
   if (found?.kind === 'install') return found;
   const { line } = stage.node.instructions[part.at] as { line: number };
-  const why = parts.flatMap((one) => (one.kind === 'solved' ? one.why : [])).find((one) => one.line === line);
+  const why = parts.flatMap((one) => ('why' in one ? one.why : [])).find((one) => one.line === line);
   throw new NotComposable(line, why?.reason ?? 'a file configures pip', why?.hint);
 }
 
-const VENV_RUNS = "a virtual environment is made by the image's own Python, once";
+const SKELETON_RUNS = "a virtual environment is made by the image's own programs, once";
 
 function isSplice(sort: Sort | undefined, source: number): boolean {
   return sort?.kind === 'splice' && sort.source === source;
 }
 
-function isInstall(action: DependencyAction): boolean {
-  return action.kind === 'pip-install';
+function isInstall({ kind }: DependencyAction): boolean {
+  return kind === 'pip-install' || kind === 'locked-install';
+}
+
+/** What instructions above have made. */
+interface SoFar {
+  /** Directories of virtual environments. */
+  readonly environments: Set<string>;
+  /** What was written into poetry's configuration. */
+  readonly settings: string[];
+}
+
+/** `poetry config virtualenvs.create false` as the file has it. */
+function settingsText(action: DependencyAction): readonly string[] {
+  if (action.kind !== 'settings') return [];
+  const [name = '', value = ''] = action.command.slice(-2);
+  const [table = '', key = ''] = name.split('.');
+  return [`[${table}]\n${key} = ${value}\n`];
+}
+
+function poetryConfigurations({ poetryConfigurations: texts }: CuttableStage, { settings }: SoFar) {
+  return texts === undefined ? {} : { poetryConfigurations: [...texts, ...settings] };
 }
 
 /** The instructions from `start` to before `end`, which is an installation that may begin with a virtual environment. */
@@ -109,39 +176,31 @@ function stretch(
   end: number,
   next: Sort | undefined,
 ): readonly Part[] {
-  const command = next?.kind === 'install' ? venvCommand(next.step) : undefined;
-  const last =
-    command === undefined ? sorts.slice(start, end).findLastIndex(({ kind }) => kind === 'run') : -1;
-  const to = command === undefined ? start + last : end;
+  const to = start + sorts.slice(start, end).findLastIndex(({ kind }) => kind === 'run');
   const parts: Part[] = [];
-  if (command !== undefined || last >= 0) {
-    const own = sorts.slice(start, end).flatMap((sort, index) => obstacleAt(stage, sort, start + index));
-    const venv = command === undefined ? [] : [obstacleOf(stage, end, VENV_RUNS)];
-    parts.push({ kind: 'solved', from: start, to, why: [...own, ...venv], command });
+  if (to >= start) {
+    const why = sorts.slice(start, end).flatMap((sort, index) => obstacleAt(stage, sort, start + index));
+    parts.push({ kind: 'solved', from: start, to, why });
   }
-  const rest = command === undefined ? to + 1 : end;
-  for (let at = Math.max(rest, start); at < end; at++) parts.push({ kind: 'plain', at });
-  return parts;
+  const rest = Math.max(to + 1, start);
+  const plain: Part[] = [];
+  for (let at = rest; at < end; at++) plain.push(plainPart(sorts, at));
+  if (next?.kind !== 'install' || next.skeleton === undefined) return [...parts, ...plain];
+  const { skeleton: need, step } = next;
+  const why = [obstacleOf(stage, end, SKELETON_RUNS)];
+  // The program that makes it may come from an image.
+  const taken = plain.findLastIndex(({ kind }) => kind === 'splice') + 1;
+  const before = need.readsProject ? plain.length : taken;
+  const from = rest + before;
+  const skeleton: Part = { kind: 'skeleton', from, at: end, need, binds: step.binds, why };
+  return [...parts, ...plain.slice(0, before), skeleton, ...plain.slice(before)];
 }
 
-/** The virtual environments that a step begins with, as commands. */
-function venvCommand({ steps }: RecognisedStep): string | undefined {
-  const venvs = steps.filter((step) => step.kind === 'venv');
-  if (venvs.length === 0) return undefined;
-  return venvs
-    .map(({ program, directory, copies }) => [
-      program,
-      '-m',
-      'venv',
-      ...(copies ? ['--copies'] : []),
-      directory,
-    ])
-    .map((words) => words.map(quoted).join(' '))
-    .join(' && ');
-}
-
-function quoted(word: string): string {
-  return /^[A-Za-z0-9_./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+function plainPart(sorts: readonly Sort[], at: number): Part {
+  const sort = sorts[at];
+  return sort?.kind === 'take'
+    ? { kind: 'splice', from: at, to: at, source: sort.source }
+    : { kind: 'plain', at };
 }
 
 function obstacleAt(stage: CuttableStage, sort: Sort, at: number): readonly Obstacle[] {
@@ -154,17 +213,17 @@ function obstacleOf(stage: CuttableStage, at: number, reason: string, hint?: str
   return { place: `${stage.path}:${line}`, line, instruction, reason, hint };
 }
 
-function sortOf(stage: CuttableStage, at: number): Sort {
+function sortOf(stage: CuttableStage, at: number, so: SoFar): Sort {
   const instruction = stage.node.instructions[at];
   if (instruction === undefined) throw new Error('an instruction that is not there');
   const forced = stage.forced.get(instruction.line);
   if (forced !== undefined) return { kind: 'run', ...forced };
-  if (instruction.kind === 'run') return sortOfRun(stage, at, instruction);
+  if (instruction.kind === 'run') return sortOfRun(stage, at, instruction, so);
   if (instruction.kind === 'copy' || instruction.kind === 'add') return sortOfCopy(stage, at, instruction);
   return { kind: 'plain' };
 }
 
-function sortOfRun(stage: CuttableStage, at: number, run: RunInstruction): Sort {
+function sortOfRun(stage: CuttableStage, at: number, run: RunInstruction, so: SoFar): Sort {
   const state = stage.states[at] as StageState;
   const special =
     run.network !== 'default'
@@ -184,39 +243,37 @@ function sortOfRun(stage: CuttableStage, at: number, run: RunInstruction): Sort 
     return { kind: 'run', reason: 'its heredoc is a program of its own', hint: undefined };
   const config = state.image.config;
   const user = config.User ?? '';
+  const mounts = mountsOf(run, state.scope.environment, { path: stage.path, escape: state.scope.escape });
+  const env = Object.fromEntries(state.scope.environment);
+  const workdir = config.WorkingDir || '/';
+  const secrets = stepSecrets(mounts, { home: stage.home, workdir, env, given: stage.secrets });
+  if ('reason' in secrets) return { kind: 'run', ...secrets };
   const found = recognise({
     command: run.script ?? run.words,
     shell: config.Shell ?? ['/bin/sh', '-c'],
-    mounts: mountsOf(run, state.scope.environment, { path: stage.path, escape: state.scope.escape }).map(
-      runMount,
-    ),
-    env: Object.fromEntries(state.scope.environment),
-    workdir: config.WorkingDir ?? '/',
+    mounts,
+    env: { ...env, ...secrets.env },
+    workdir,
     user,
     environmentWritable: /^(?:|0|root)(?::(?:0|root)?)?$/.test(user),
-    pipConfigurations: stage.pipConfigurations,
+    pipConfigurations: [...stage.pipConfigurations, ...secrets.pipConfigurations],
+    ...poetryConfigurations(stage, so),
   });
   if ('reason' in found)
     return { kind: 'run', reason: found.reason, hint: found.hint ?? higherUp(stage, at) };
-  const installs = found.steps.some(isInstall);
-  const ordered = found.steps.findLastIndex(({ kind }) => kind === 'venv') < found.steps.findIndex(isInstall);
-  if (!installs)
-    return {
-      kind: 'run',
-      reason: VENV_RUNS,
-      hint: undefined,
-    };
-  if (!ordered && found.steps.some(({ kind }) => kind === 'venv'))
-    return {
-      kind: 'run',
-      reason: 'it makes a virtual environment after it has installed something',
-      hint: 'Give the virtual environment a RUN of its own.',
-    };
-  return { kind: 'install', step: found };
-}
-
-function runMount({ type, target, source, from }: Mount) {
-  return { type, target, source, from };
+  so.settings.push(...found.steps.flatMap(settingsText));
+  if (!stage.composes)
+    return { kind: 'run', reason: 'dependency steps are run and then split (--way split)', hint: undefined };
+  if (found.steps.some(({ kind }) => kind === 'pip-wheel'))
+    return { kind: 'run', reason: "wheels are built by the image's own pip", hint: undefined };
+  const skeleton = skeletonNeed(
+    found,
+    (directory) => so.environments.has(directory) || stage.hasEnvironment(directory),
+  );
+  for (const directory of environmentsOf(found)) so.environments.add(directory);
+  if (skeleton && 'reason' in skeleton) return { kind: 'run', ...skeleton };
+  if (!found.steps.some(isInstall)) return { kind: 'run', reason: SKELETON_RUNS, hint: undefined };
+  return { kind: 'install', step: found, netrc: secrets.netrc, skeleton };
 }
 
 function sortOfCopy(stage: CuttableStage, at: number, copy: CopyInstruction): Sort {
@@ -231,37 +288,15 @@ function sortOfCopy(stage: CuttableStage, at: number, copy: CopyInstruction): So
     };
   if (copy.from === undefined || copy.from === '') return { kind: 'plain' };
   const read = stage.node.reads.find((one) => one.instruction === at);
-  if (read?.source.kind !== 'stage')
-    return {
-      kind: 'run',
-      reason: `it copies from ${copy.from}, which is no stage of this file`,
-      hint: undefined,
-    };
-  return spliceShape(state, expanded) ?? { kind: 'splice', source: read.source.index };
-}
-
-/** Why a `COPY --from` is not the copy of one path to itself. */
-function spliceShape(state: StageState, copy: CopyInstruction): Sort | undefined {
-  const run = (reason: string, hint: string): Sort => ({ kind: 'run', reason, hint });
-  if (copy.chown !== '' || copy.chmod !== '' || copy.parents || copy.excludes.length > 0)
-    return run(
-      'it changes what it copies from another stage',
-      'Copy without --chown, --chmod, --parents and --exclude.',
-    );
-  const [source, more] = copy.sources;
-  if (source === undefined || more !== undefined)
-    return run('it copies several things from another stage', 'Give each path a COPY of its own.');
-  if (/[*?[\\]/.test(source))
-    return run('it copies from another stage by a pattern', 'Name the directory itself.');
-  const destination = absolutePath(copy.destination, state.image.config.WorkingDir ?? '/');
-  if (absolutePath(source, '/') !== destination)
-    return run(
-      'it copies from another stage to another path',
-      'Install it in its stage where the image has it: COPY --from=STAGE /opt/venv /opt/venv.',
-    );
-  return destination === '/'
-    ? run('it copies all of another stage', 'Copy the directories that are needed.')
-    : undefined;
+  const shape = spliceShape(expanded);
+  if (shape !== undefined) return { kind: 'run', ...shape };
+  if (read?.source.kind === 'stage') return { kind: 'splice', source: read.source.index };
+  if (read?.source.kind === 'image') return { kind: 'take', source: read.source.reference };
+  return {
+    kind: 'run',
+    reason: `it copies from ${copy.from}, which is no stage of this file and no image`,
+    hint: undefined,
+  };
 }
 
 /** Clean, without a slash at the end. */

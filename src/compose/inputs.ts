@@ -23,14 +23,17 @@ export interface Inputs {
 /** What inputs are asked of. */
 export type InputWorld = Pick<World, 'digest' | 'context'>;
 
-/** The instructions `from` to `to` of a stage, and what they read of the context, of other stages and of images. */
+/**
+ * The instructions `from` to `to` of a stage, and what they read of the context, of other stages and of images.
+ *
+ * @param replaced true if the last one's command is another one, which reads nothing of the context
+ */
 export async function inputsOf(
   request: ComposeRequest,
   world: InputWorld,
   node: StageNode,
   scopes: readonly Scope[],
-  from: number,
-  to: number,
+  { from, to, replaced = false }: { readonly from: number; readonly to: number; readonly replaced?: boolean },
 ): Promise<Inputs> {
   const texts: string[] = [];
   const keys: KeyValue[] = [];
@@ -43,7 +46,9 @@ export async function inputsOf(
       ...(await Promise.all(
         reads.map(({ source }) => sourceInputs(request, world, source, instruction.line)),
       )),
-      await contextInputs(request, world, instruction, scopes[at] as Scope),
+      ...(replaced && at === to
+        ? []
+        : [await contextInputs(request, world, instruction, scopes[at] as Scope)]),
     ];
     for (const input of inputs) {
       keys.push(input.key);
@@ -92,7 +97,7 @@ export async function stageInputs(
 ): Promise<Input> {
   const base = await sourceInputs(request, world, node.base, node.stage.line);
   const scopes = stageScope(request.dockerfile, node.stage, request.options, undefined);
-  const inputs = await inputsOf(request, world, node, scopes, 0, count - 1);
+  const inputs = await inputsOf(request, world, node, scopes, { from: 0, to: count - 1 });
   const { declared, environment } = scopes[count] as Scope;
   return {
     key: [

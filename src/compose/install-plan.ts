@@ -1,6 +1,6 @@
 import type { PathEntry } from '../image/path-entry.ts';
 import type { PathIndex } from '../image/path-index.ts';
-import type { Compression, DependencyLayerRequest, DirectoryFacts, Installer } from '../layers/layer.ts';
+import type { Compression, DependencyLayerRequest, Relocation } from '../layers/layer.ts';
 import {
   ancestorsOf,
   directoryEntry,
@@ -12,9 +12,12 @@ import { type Group, type GroupMember, groupDistributions } from '../plan/groups
 import { installOrder } from '../plan/install-order.ts';
 import { keyOf } from '../plan/key.ts';
 import type { InstallScheme, PythonFacts } from '../python/facts.ts';
+import type { Installer } from '../python/installer.ts';
 import type { LockedDistribution, WheelFacts } from '../python/lock.ts';
 import { normaliseName } from '../python/names.ts';
-import { placedPaths } from '../python/wheel-placement.ts';
+import { placedPaths, TARGET_RECORD_SCHEME } from '../python/wheel-placement.ts';
+import { copiedPaths, type InstallCopy, wantedOf } from './install-copies.ts';
+import { above, directoriesAbove, isKept, writesOf } from './install-paths.ts';
 
 /** A distribution of a lock with what its wheel says. */
 export interface ToInstall {
@@ -35,6 +38,10 @@ export interface InstallInput {
   readonly umask: number;
   /** If given, only what is at or below one of these absolute paths is wanted. */
   readonly keep: readonly string[] | undefined;
+  /** Copies of it, one after the other: `COPY --from` of a stage that has installed it. What the last one comes to is wanted. */
+  readonly copies?: readonly InstallCopy[];
+  /** True for `pip install --target`, whose scheme `python` then has: pip moves what it has installed elsewhere. */
+  readonly isTarget?: boolean;
   readonly compression: Compression;
   /** Seconds since 1970. */
   readonly mtime: number;
@@ -69,20 +76,21 @@ export function planInstall(input: InstallInput): PlannedInstall | { readonly re
   const pathsOf = new Map(members.map(({ name, paths }) => [name, paths]));
   const layers = groups.flatMap((group) => {
     const paths = group.names.flatMap((name) => pathsOf.get(name) ?? []);
-    const kept = paths.filter((path) => isKept(path, input.keep));
-    if (kept.length === 0) return [];
+    const wanted = wantedOf(input, paths);
+    if (wanted.paths.length === 0) return [];
     const wheels = inOrder(group, byName);
     const request = {
       scheme,
-      executable: input.python.executable,
+      executable: executableOf(input),
       cacheTag: input.bytecode ? input.python.cacheTag : undefined,
       installer: input.installer,
-      directories: directoriesAbove(input.files, kept),
+      ...(input.isTarget && { recordScheme: TARGET_RECORD_SCHEME }),
+      directories: directoriesAbove(input.files, wanted.paths),
       uid: input.uid,
       gid: input.gid,
       umask: input.umask,
       mtime: input.mtime,
-      keep: kept.length === paths.length ? undefined : [...(input.keep ?? [])].sort(),
+      ...wanted.request,
       compression: input.compression,
     };
     return [{ key: layerKey(request, wheels), group, wheels, request }];
@@ -91,8 +99,29 @@ export function planInstall(input: InstallInput): PlannedInstall | { readonly re
   return { layers, entries: writtenEntries(input, written) };
 }
 
+/** uv, and Poetry in a virtual environment, start the `python` beside the interpreter, whatever it is a link to. */
+function executableOf({ installer, python: { executable, venv }, files }: InstallInput): string {
+  if (installer.tool === 'pip' || (installer.tool === 'poetry' && venv === undefined)) return executable;
+  const directory = executable.slice(0, executable.lastIndexOf('/'));
+  const name = ['python', 'python3'].find((one) => files.resolve(`${directory}/${one}`).entry !== undefined);
+  return name === undefined ? executable : `${directory}/${name}`;
+}
+
+/** The paths that installing writes, bytecode aside, where its copies have brought them, by where they were installed. */
+export function installedPaths(
+  input: InstallInput,
+): readonly (readonly [made: string, now: string])[] | { readonly reason: string } {
+  const prepared = prepare(input);
+  if ('reason' in prepared) return prepared;
+  return prepared.members
+    .flatMap(({ paths }) => paths)
+    .flatMap((path) => copiedPaths(path, input.copies ?? []).map((now) => [path, now] as const));
+}
+
 interface Prepared {
   readonly files: PathIndex;
+  readonly python: PythonFacts;
+  readonly installer: Installer;
   readonly scheme: InstallScheme;
   readonly members: readonly GroupMember[];
   readonly groups: readonly Group[];
@@ -105,42 +134,73 @@ function prepare({
   files,
   python,
   distributions,
+  installer,
   bytecode,
+  isTarget,
 }: InstallInput): Prepared | { readonly reason: string } {
+  if (installer.tool === 'poetry' && installer.version === undefined)
+    return { reason: 'the version of Poetry, which it leaves behind, is not known' };
   const known = preparedInstalls.get(distributions);
-  if (known?.files === files) return known;
+  if (known?.files === files && known.python === python && known.installer === installer) return known;
   const scheme = resolvedScheme(files, python.scheme);
   const members = distributions.map(({ locked, facts }) => ({
     name: locked.name,
     bytes: facts.bytes,
-    paths: placedPaths(facts, scheme),
+    paths: pathsOf(locked, facts, scheme, installer),
   }));
+  const all = members.flatMap(({ paths }) => paths);
+  const target = isTarget ? targetTrouble(files, scheme, all) : undefined;
+  if (target !== undefined) return { reason: target };
   for (const { name, paths } of members) {
     const trouble = troubleWith(files, name, paths, bytecode);
     if (trouble !== undefined) return { reason: trouble };
   }
-  const prepared = { files, scheme, members, groups: groupDistributions(members) };
+  const prepared = { files, python, installer, scheme, members, groups: groupDistributions(members) };
   preparedInstalls.set(distributions, prepared);
   return prepared;
 }
 
+function pathsOf(
+  { directUrl }: LockedDistribution,
+  facts: WheelFacts,
+  scheme: InstallScheme,
+  { tool }: Installer,
+): readonly string[] {
+  const placed = placedPaths(facts, scheme, tool);
+  const mark = placed.find((path) => path.endsWith('.dist-info/INSTALLER'));
+  if (directUrl === undefined || mark === undefined) return placed;
+  return [...placed, mark.replace(/INSTALLER$/, 'direct_url.json')];
+}
+
 /** Covers every input of a dependency layer; see `DependencyLayerRequest`. */
 export function layerKey(request: PlannedLayer['request'], wheels: readonly LockedDistribution[]): string {
+  const { relocations, recordScheme, ...rest } = request;
   return keyOf('dependency-layer', {
-    ...request,
+    ...rest,
+    // Beside what every layer has.
+    ...(recordScheme && { recordScheme: { ...recordScheme } }),
     installer: [request.installer.tool, request.installer.version],
-    relocation: request.relocation && [request.relocation.from, request.relocation.to],
+    relocation: relocations?.map(relocationKey),
     scheme: { ...request.scheme },
-    directories: Object.fromEntries(
-      Object.entries(request.directories).map(([path, { mode, uid, gid }]) => [path, { mode, uid, gid }]),
-    ),
-    wheels: wheels.map(({ name, version, wheel, requested }) => ({
-      name,
-      version,
-      sha256: wheel?.sha256,
-      requested,
+    directories: directoriesKey(request.directories),
+    wheels: wheels.map(({ name, version, wheel, requested, directUrl }) => ({
+      ...{ name, version, sha256: wheel?.sha256, requested },
+      ...(directUrl !== undefined && { directUrl }),
     })),
   });
+}
+
+function relocationKey({ moves, directories }: Relocation) {
+  return {
+    moves: moves.map(({ from, to, owner, mode }) => [from, to, owner?.uid, owner?.gid, mode]),
+    directories: directoriesKey(directories),
+  };
+}
+
+function directoriesKey(directories: Relocation['directories']) {
+  return Object.fromEntries(
+    Object.entries(directories).map(([path, { mode, uid, gid }]) => [path, { mode, uid, gid }]),
+  );
 }
 
 /** A path through a link of the image would replace the link by a directory. */
@@ -153,6 +213,20 @@ function resolvedScheme(files: PathIndex, scheme: InstallScheme): InstallScheme 
     scripts: resolve(scheme.scripts),
     data: resolve(scheme.data),
   };
+}
+
+/** `pip install --target` leaves what is there as it is, whole directories too; what two schemes write comes to one place. */
+function targetTrouble(
+  files: PathIndex,
+  { purelib }: InstallScheme,
+  paths: readonly string[],
+): string | undefined {
+  const root = purelib.slice(1);
+  const names = new Set(paths.map((path) => path.slice(root.length + 1).split('/', 1)[0] as string));
+  const there = [...names].find((name) => files.get(`${root}/${name}`) !== undefined);
+  return there === undefined
+    ? undefined
+    : `/${root}/${there} is there already, and pip --target leaves it as it is`;
 }
 
 /** Wheels of a group in the order of installation, which matters only where several write one path. */
@@ -171,22 +245,6 @@ function inOrder(group: Group, byName: ReadonlyMap<string, ToInstall>): readonly
 /** `Foo.Bar[extra]>=1; marker` -> `foo-bar`. */
 function nameOfRequirement(requirement: string): string {
   return normaliseName(/^\s*([A-Za-z0-9][A-Za-z0-9._-]*)/.exec(requirement)?.[1] ?? '');
-}
-
-/** Names by the directory that they are written to. */
-type Writes = ReadonlyMap<string, readonly string[]>;
-
-function writesOf(paths: readonly string[]): Writes {
-  const found = new Map<string, string[]>();
-  for (const path of paths) {
-    const slash = path.lastIndexOf('/');
-    const directory = slash < 0 ? '' : path.slice(0, slash);
-    const name = path.slice(slash + 1);
-    const names = found.get(directory);
-    if (names === undefined) found.set(directory, [name]);
-    else names.push(name);
-  }
-  return found;
 }
 
 /** What stands in the way of a distribution's files. pip replaces a file; anything else it would follow or fail at. */
@@ -218,38 +276,6 @@ function troubleWith(
     }
   }
   return undefined;
-}
-
-function directoriesAbove(files: PathIndex, paths: readonly string[]): Record<string, DirectoryFacts> {
-  const found: Record<string, DirectoryFacts> = {};
-  const checked = new Set<string>();
-  const take = (directory: string) => {
-    if (checked.has(directory)) return false;
-    checked.add(directory);
-    const entry = files.get(directory);
-    if (entry?.type === 'directory') found[directory] = { mode: entry.mode, uid: entry.uid, gid: entry.gid };
-    return true;
-  };
-  for (const [directory, names] of writesOf(paths)) {
-    for (const one of [directory, ...above(directory)]) if (!take(one)) break;
-    // Their bytecode goes there.
-    if (names.some((name) => name.endsWith('.py')))
-      take(directory === '' ? '__pycache__' : `${directory}/__pycache__`);
-  }
-  return found;
-}
-
-/** The directories above a path, the nearest first, the root last. */
-function* above(path: string): Generator<string> {
-  if (path === '') return;
-  for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) yield path.slice(0, at);
-  yield '';
-}
-
-function isKept(path: string, keep: readonly string[] | undefined): boolean {
-  return (
-    keep === undefined || keep.some((prefix) => `/${path}` === prefix || `/${path}`.startsWith(`${prefix}/`))
-  );
 }
 
 /** Directories before what is in them. Which files may be executed is not known here. */

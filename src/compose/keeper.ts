@@ -16,7 +16,7 @@ export interface KeeperTrouble {
 }
 
 /** Kinds of what is kept; part of the tag and of the artifact's type. */
-export type KeptKind = 'base' | 'lock' | 'recent' | 'layer' | 'plan' | 'last';
+export type KeptKind = 'base' | 'lock' | 'recent' | 'layer' | 'plan' | 'last' | 'wheel';
 
 /**
  * What a project's builds keep for each other, under tags in the cache repository. Nothing of it ever fails a build: what

@@ -3,7 +3,7 @@ import type { Compiler } from '../layers/compiler.ts';
 import type { DependencyLayerRequest, WheelFile } from '../layers/layer.ts';
 import type { LockedDistribution, LockedWheel } from '../python/lock.ts';
 import { layerKey, type PlannedLayer } from './install-plan.ts';
-import type { WheelStore } from './locks.ts';
+import type { WheelStore } from './wheels-on-disk.ts';
 
 /** Everything that a dependency layer was made from, as JSON. */
 export interface LayerRecipe {
@@ -42,8 +42,10 @@ export function wheelFiles(
   store: WheelStore,
   wheels: readonly LockedDistribution[],
 ): Promise<readonly WheelFile[]> {
-  return inParallel(wheels, AT_ONCE, async ({ name, version, wheel, requested }) => {
+  return inParallel(wheels, AT_ONCE, async ({ name, version, wheel, requested, directUrl }) => {
     const locked = wheel as LockedWheel;
-    return { name, version, sha256: locked.sha256, requested, file: await store.fetch(locked) };
+    const file = await store.fetch(locked);
+    const { sha256 } = locked;
+    return { name, version, sha256, requested, file, ...(directUrl !== undefined && { directUrl }) };
   });
 }

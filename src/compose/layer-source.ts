@@ -6,9 +6,9 @@ import type { LayerPool } from '../layers/layer-pool.ts';
 import { recompressed } from '../layers/recompress.ts';
 import type { Keeper } from './keeper.ts';
 import { type LayerRecipe, layerRecipe, wheelFiles } from './layer-recipe.ts';
-import type { WheelStore } from './locks.ts';
 import type { RecentLayer } from './recent.ts';
 import { type DependencyLayer, type KnownBlob, NotComposable, type WrittenLayer } from './state.ts';
+import type { WheelStore } from './wheels-on-disk.ts';
 
 /** What is kept of a layer beside its blob. */
 interface KeptLayer {

@@ -1,101 +1,79 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { LayerwrightError } from '../errors.ts';
-import { sizeOfFile } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
-import { inParallel } from '../host/parallel.ts';
 import type { Steps } from '../host/steps.ts';
-import { readWheelFacts } from '../layers/wheel-facts.ts';
-import { fetchWheel } from '../lock/fetch-wheel.ts';
-import { type IndexCredential, indexCredentials } from '../lock/index-url.ts';
+import { type FrozenInput, resolveFrozen } from '../lock/frozen.ts';
+import { indexCredentials } from '../lock/index-url.ts';
 import { lockKey, lockScope } from '../lock/key.ts';
 import type { LockInput, NotLocked, PreviousLock, ResolvedLock } from '../lock/lock-input.ts';
 import { resolveLock } from '../lock/resolve.ts';
 import { keyOf } from '../plan/key.ts';
-import type { LockedDistribution, LockedWheel, WheelFacts } from '../python/lock.ts';
-import { sha256Digest } from '../registry/body.ts';
-import type { LockedStep } from './install-step.ts';
+import type { LockedFile, LockedStep } from './installation.ts';
 import type { Keeper } from './keeper.ts';
+import { factsOf, findLock, keepLock } from './kept-locks.ts';
 import type { RecentBuilds } from './recent.ts';
+import { stateKey } from './solve-request.ts';
+import type { ResolveBuild, SourceResolver } from './wheel-resolve.ts';
+import { withoutCopies } from './wheel-state.ts';
+import type { WheelStore } from './wheels-on-disk.ts';
 
-/** The wheels of a run on disk, each fetched once. */
-export interface WheelStore {
-  /** The path of a wheel, its hash checked. */
-  readonly fetch: (wheel: LockedWheel) => Promise<string>;
-  /** What later fetches may show to the origins of indexes. */
-  readonly trust: (credentials: readonly IndexCredential[]) => void;
-  /** Bytes that were downloaded. */
-  readonly bytes: () => number;
+/** What locks are found with. */
+export interface LockSourceOptions {
+  readonly host: Host;
+  readonly keeper: Keeper;
+  readonly wheels: WheelStore;
+  readonly recent: RecentBuilds;
+  readonly steps: Steps;
 }
 
-/** Wheels that are downloaded at a time. */
-const DOWNLOADS = 8;
-
-/** @param directory where they are kept while the run lasts */
-export function wheelStore(host: Host, directory: string): WheelStore {
-  const wheels = new Map<string, Promise<string>>();
-  const credentials: IndexCredential[] = [];
-  let bytes = 0;
-  return {
-    fetch(wheel) {
-      const known = wheels.get(wheel.sha256);
-      if (known) return known;
-      const fetched = fetchWheel(host, wheel, directory, credentials).then(async (path) => {
-        bytes += await sizeOfFile(path);
-        return path;
-      });
-      wheels.set(wheel.sha256, fetched);
-      return fetched;
-    },
-    trust: (more) => void credentials.push(...more),
-    bytes: () => bytes,
-  };
+/** Locks of a run, each found once. With each come the facts of its wheels, which are read from the wheels once. */
+export interface LockSource {
+  /**
+   * What a package tool installs for requirements: the lock that is kept for these very inputs, else a new one, found with the
+   * help of the last one of the same environment and files.
+   */
+  readonly lock: (input: LockInput) => Promise<LockedStep | NotLocked>;
+  /** What a project's lock file says. */
+  readonly lockFile: (input: FrozenInput) => Promise<LockedFile | NotLocked>;
+  /** What a package tool installs where it builds some of it: what is kept for the same input and image, else what the tool says. */
+  readonly lockSources: (
+    input: LockInput,
+    build: ResolveBuild,
+    resolver: SourceResolver,
+  ) => Promise<LockedStep | NotLocked>;
 }
 
-const WHEELS_TYPE = 'application/vnd.layerwright.wheels.v1+zstd';
-
-/** What is kept of a lock. */
-interface KeptLock {
-  readonly scope: string;
-  readonly resolved: ResolvedLock;
-}
-
-/**
- * Locks of a run: the one that is kept for these very inputs, else a new one, found with the help of the last one of the
- * same environment and files. With each come the facts of its wheels, which are read from the wheels once.
- */
-export function lockSource(
-  host: Host,
-  keeper: Keeper,
-  wheels: WheelStore,
-  recent: RecentBuilds,
-  steps: Steps,
-): (input: LockInput) => Promise<LockedStep | NotLocked> {
+/** @throws its calls: LayerwrightError of the index and of fetching wheels */
+export function lockSource(options: LockSourceOptions): LockSource {
   const locks = new Map<string, Promise<LockedStep | NotLocked>>();
-  return (input) => {
-    const key = lockKey(input);
-    const known = locks.get(key);
-    if (known) return known;
-    wheels.trust(indexCredentials(input.options));
-    const found = findOrResolve(host, keeper, wheels, recent, input, key, steps).catch(leftToPip);
-    locks.set(key, found);
-    return found;
+  return {
+    lock(input) {
+      const key = lockKey(input);
+      const known = locks.get(key);
+      if (known) return known;
+      options.wheels.trust(indexCredentials(input.options));
+      const found = findOrResolve(options, input, key).catch(leftToTool);
+      locks.set(key, found);
+      return found;
+    },
+    async lockFile(input) {
+      options.wheels.trust(indexCredentials(input.indexes));
+      return await readLockFile(options, input).catch(leftToTool);
+    },
+    lockSources: (input, build, resolver) =>
+      resolveSources(options, input, build, resolver).catch(leftToTool),
   };
 }
 
-/** pip decides about a wheel that is not as it should be. */
-function leftToPip(error: unknown): NotLocked {
+/** The tool itself decides about a wheel that is not as it should be. */
+function leftToTool(error: unknown): NotLocked {
   if (error instanceof LayerwrightError && error.code === 'WHEEL_INVALID') return { reason: error.message };
   throw error;
 }
 
 async function findOrResolve(
-  host: Host,
-  keeper: Keeper,
-  wheels: WheelStore,
-  recent: RecentBuilds,
+  { host, keeper, wheels, recent, steps }: LockSourceOptions,
   input: LockInput,
   key: string,
-  steps: Steps,
 ): Promise<LockedStep | NotLocked> {
   const step = recentKey(input);
   // Asked side by side: which of them is needed is known only afterwards.
@@ -108,11 +86,29 @@ async function findOrResolve(
     lock: last.resolved.lock,
     facts: last.wheels,
   };
-  const resolved = await steps.step(`Resolving ${count(input.requirements.length, 'requirement')}`, () =>
-    resolveLock(host, input, previous),
-  );
+  const title = `Resolving ${input.requirements.length} requirement${input.requirements.length === 1 ? '' : 's'}`;
+  const resolved = await steps.step(title, () => resolveLock(host, input, previous));
   if ('reason' in resolved) return resolved;
   const facts = await factsOf(resolved, wheels, previous, steps);
+  await keepLock(keeper, key, { scope: lockScope(input), resolved }, facts);
+  return { key, resolved, kept: false, wheels: facts };
+}
+
+async function resolveSources(
+  { keeper, wheels, recent, steps }: LockSourceOptions,
+  input: LockInput,
+  build: ResolveBuild,
+  resolver: SourceResolver,
+): Promise<LockedStep | NotLocked> {
+  const key = keyOf('lock-sources', { input: lockKey(input), state: stateKey(withoutCopies(build.state)) });
+  const step = recentKey(input);
+  const [kept, before] = await Promise.all([findLock(keeper, key), recent.read(step)]);
+  recent.note(step, key);
+  if (kept !== undefined) return { key, resolved: kept.resolved, kept: true, wheels: kept.wheels };
+  const last = before === undefined ? undefined : await findLock(keeper, before.lock);
+  const resolved = await resolver(input, build);
+  if ('reason' in resolved) return resolved;
+  const facts = await factsOf(resolved, wheels, last && { facts: last.wheels }, steps);
   await keepLock(keeper, key, { scope: lockScope(input), resolved }, facts);
   return { key, resolved, kept: false, wheels: facts };
 }
@@ -123,54 +119,30 @@ function recentKey(input: LockInput): string {
   return keyOf('recent', { scope: lockScope(input), files });
 }
 
-async function factsOf(
-  { lock, changes }: ResolvedLock,
-  wheels: WheelStore,
-  previous: PreviousLock | undefined,
-  steps: Steps,
-): Promise<ReadonlyMap<string, WheelFacts>> {
-  const kept = new Set(changes.filter(({ action }) => action === 'keep').map(({ name }) => name));
-  const wanted = lock.distributions.filter(({ name, wheel }) => wheel !== undefined && !kept.has(name));
-  const isKnown = ({ wheel }: LockedDistribution) => previous?.facts.has((wheel as LockedWheel).sha256);
-  const missing = wanted.filter((one) => !isKnown(one));
-  const read = () =>
-    inParallel(missing, DOWNLOADS, async ({ name, version, wheel }) => {
-      const { filename, sha256 } = wheel as LockedWheel;
-      const file = await wheels.fetch(wheel as LockedWheel);
-      return await readWheelFacts(file, { name, version, filename, sha256 });
-    });
-  const title = `Fetching ${count(missing.length, 'wheel')}`;
-  const fetched = missing.length === 0 ? [] : await steps.step(title, read);
-  const known = wanted.filter(isKnown).map(({ wheel }) => previous?.facts.get((wheel as LockedWheel).sha256));
-  const facts = [...fetched, ...known.filter((one) => one !== undefined)];
-  return new Map(facts.map((one) => [one.sha256, one]));
+/** The lock file is read in each build; what its wheels say of themselves is kept under the set of them. */
+async function readLockFile(
+  { host, keeper, wheels, recent, steps }: LockSourceOptions,
+  input: FrozenInput,
+): Promise<LockedFile | NotLocked> {
+  const { facts } = input;
+  const python = [facts.version, facts.libc.kind, facts.libc.version, facts.architecture];
+  const step = keyOf('recent', { lock: [input.lock.kind, input.lock.path], python });
+  const [before, resolved] = await Promise.all([recent.read(step), resolveFrozen(host, input)]);
+  if ('reason' in resolved) return resolved;
+  const { own, ...rest } = resolved;
+  const key = keyOf('lock-file', { lock: step, distributions: identityOf(rest) });
+  recent.note(step, key);
+  const kept = await findLock(keeper, key);
+  if (kept !== undefined) return { key, resolved: rest, kept: true, wheels: kept.wheels, own };
+  const last = before === undefined ? undefined : await findLock(keeper, before.lock);
+  const read = await factsOf(rest, wheels, last && { facts: last.wheels }, steps);
+  await keepLock(keeper, key, { scope: step, resolved: rest }, read);
+  return { key, resolved: rest, kept: false, wheels: read, own };
 }
 
-async function findLock(
-  keeper: Keeper,
-  key: string,
-): Promise<(KeptLock & { readonly wheels: ReadonlyMap<string, WheelFacts> }) | undefined> {
-  const artifact = await keeper.find('lock', key);
-  const kept = artifact?.config as KeptLock | undefined;
-  const [blob] = artifact?.layers ?? [];
-  if (kept?.resolved?.lock === undefined || blob?.mediaType !== WHEELS_TYPE) return undefined;
-  const bytes = await keeper.blob(blob.digest);
-  if (bytes === undefined) return undefined;
-  const list = JSON.parse(zstdDecompressSync(bytes).toString('utf8')) as readonly WheelFacts[];
-  return { ...kept, wheels: new Map(list.map((one) => [one.sha256, one])) };
-}
-
-async function keepLock(
-  keeper: Keeper,
-  key: string,
-  kept: KeptLock,
-  wheels: ReadonlyMap<string, WheelFacts>,
-): Promise<void> {
-  const bytes = zstdCompressSync(Buffer.from(JSON.stringify([...wheels.values()])));
-  const descriptor = { mediaType: WHEELS_TYPE, digest: sha256Digest(bytes), size: bytes.length };
-  await keeper.keep('lock', key, kept, [{ descriptor, content: bytes }]);
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
+function identityOf({ lock, changes }: ResolvedLock) {
+  return [
+    lock.distributions.map(({ name, version, wheel }) => [name, version, wheel?.sha256]),
+    changes.map(({ name, action }) => [name, action]),
+  ];
 }

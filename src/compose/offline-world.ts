@@ -7,7 +7,7 @@ import type { LockedDistribution, WheelFacts } from '../python/lock.ts';
 import { pinnedVersion } from '../python/specifiers.ts';
 import { formatVersion } from '../python/versions.ts';
 import { assumedImage } from './assumed-image.ts';
-import type { LockedStep } from './install-step.ts';
+import type { LockedStep } from './installation.ts';
 import type { World } from './walk.ts';
 
 /** What can be told without any network: the context, images by their names, and pins. */
@@ -18,6 +18,11 @@ export function offlineWorld(host: Host, directory: string, dockerfile: string |
     base: async (reference, platform) => assumedImage(parseReference(reference), platform),
     solved: async () => undefined,
     lock: async (input) => pinnedLock(input),
+    lockFile: async ({ lock }) => ({
+      reason: `what ${lock.path} says is read with the wheels that it names`,
+    }),
+    lockSources: async () => ({ reason: 'what source distributions need is not known offline' }),
+    wheel: async () => ({ reason: 'what has to be built is not known offline' }),
     context() {
       context ??= readContext(host, directory, { dockerfile });
       return context;

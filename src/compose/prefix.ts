@@ -9,8 +9,9 @@ import { keyOf } from '../plan/key.ts';
 import { type InputWorld, stageInputs } from './inputs.ts';
 import type { Keeper } from './keeper.ts';
 import { factsLayer, readKeptFacts } from './kept-facts.ts';
+import type { WalkedSegment } from './segments.ts';
 import { type GivenLayer, type ImageState, type KnownBlob, NotComposable } from './state.ts';
-import type { ComposeRequest, Walked, WalkedSegment } from './walk.ts';
+import type { ComposeRequest, Walked } from './walk.ts';
 
 /** The last instruction on the way to the target that runs something or takes files from a stage. */
 export interface PrefixPoint {

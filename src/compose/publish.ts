@@ -1,5 +1,6 @@
 import { fileContent } from '../cache/file-content.ts';
 import type { CacheRepository } from '../cache/repository.ts';
+import type { Platform } from '../dockerfile/platform.ts';
 import { EXIT, LayerwrightError } from '../errors.ts';
 import { inParallel } from '../host/parallel.ts';
 import { type Descriptor, type History, type ImageConfig, type ImageManifest, MEDIA } from '../image/oci.ts';
@@ -60,6 +61,34 @@ export function composedImage(
   };
   const manifestBytes = Buffer.from(JSON.stringify(manifest, undefined, 2));
   return { manifest, manifestBytes, digest: sha256Digest(manifestBytes), configBytes, blobs: present };
+}
+
+/** An index over the images of several platforms. */
+export interface ComposedIndex {
+  readonly bytes: Buffer;
+  readonly digest: string;
+}
+
+/**
+ * The index of images, as buildx writes it: in their order, each with its platform. Pure.
+ *
+ * @param images with their platforms as `normalPlatform` settles them
+ */
+export function composedIndex(
+  images: readonly { readonly platform: Platform; readonly image: ComposedImage }[],
+  annotations: Readonly<Record<string, string>> = {},
+): ComposedIndex {
+  const index = {
+    schemaVersion: 2,
+    mediaType: MEDIA.index,
+    manifests: images.map(({ platform: { os, architecture, variant }, image }) => ({
+      ...{ mediaType: MEDIA.manifest, digest: image.digest, size: image.manifestBytes.length },
+      platform: { architecture, os, ...(variant ? { variant } : {}) },
+    })),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  };
+  const bytes = Buffer.from(JSON.stringify(index, undefined, 2));
+  return { bytes, digest: sha256Digest(bytes) };
 }
 
 function plainDescriptor({ mediaType, digest, size }: Descriptor): Descriptor {

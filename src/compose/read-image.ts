@@ -1,15 +1,16 @@
 import type { Platform } from '../dockerfile/platform.ts';
 import { EXIT, LayerwrightError } from '../errors.ts';
 import { type ImageFacts, readImageFacts } from '../facts/image-facts.ts';
-import type { Descriptor, ImageConfig, ImageManifest } from '../image/oci.ts';
+import { type Descriptor, type ImageConfig, type ImageManifest, MEDIA } from '../image/oci.ts';
 import { formatReference, parseReference, type Reference } from '../image/reference.ts';
 import { keyOf } from '../plan/key.ts';
 import { jsonAnswer } from '../registry/answers.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import type { Keeper } from './keeper.ts';
 import { factsLayer, readKeptFacts } from './kept-facts.ts';
+import { pathsLayer, readKeptPaths } from './layer-paths.ts';
 import type { Registries } from './registries.ts';
-import type { GivenImage } from './state.ts';
+import type { GivenImage, GivenLayer } from './state.ts';
 
 /** What is kept of an image by its digest. */
 interface KeptImage {
@@ -24,6 +25,9 @@ interface KeptReference {
   /** Key of what is kept of the image. */
   readonly image: string;
 }
+
+/** Paths of layers by their place, where they are known. */
+type LayerPaths = Awaited<ReturnType<typeof readKeptPaths>>;
 
 /** What reading images takes. */
 export interface ImageReader {
@@ -99,7 +103,7 @@ export async function readSolved(
   const key = keyOf('solved-image', { digest: found.digest });
   const kept = await findKept(reader, key);
   const below = lower.given;
-  if (kept !== undefined) return { ...given(reference, kept.image, kept.facts), below };
+  if (kept !== undefined) return { ...given(reference, kept.image, kept.facts, kept.paths), below };
   const manifest = found.content as ImageManifest;
   const config = await readConfig(reader.registries(reference.domain), reference, manifest);
   const image = { digest: found.digest, manifest, config };
@@ -110,6 +114,22 @@ export async function readSolved(
   const facts = await pulledFacts(reader, client, reference, image, known);
   await keepImage(reader, key, image, facts);
   return { ...given(reference, image, facts), below };
+}
+
+/** Keeps what is known of the image of a solved segment, so that its layers need not be read again. */
+export async function keepSolved(
+  reader: ImageReader,
+  { image, config, layers, files }: GivenImage,
+): Promise<void> {
+  const { digest } = parseReference(image);
+  const manifest: ImageManifest = {
+    schemaVersion: 2,
+    mediaType: MEDIA.manifest,
+    config: { mediaType: MEDIA.config, digest: '', size: 0 },
+    layers: layers.map(({ blob }) => blob.descriptor),
+  };
+  const kept: KeptImage = { digest: digest as string, manifest, config };
+  await keepImage(reader, keyOf('solved-image', { digest: kept.digest }), kept, files, layers);
 }
 
 async function imageBefore(reader: ImageReader, pointer: string): Promise<ImageFacts | undefined> {
@@ -126,11 +146,11 @@ function commonPart(before: ImageFacts | undefined, { config }: KeptImage): Imag
 async function findKept(
   { keeper }: ImageReader,
   key: string,
-): Promise<{ image: KeptImage; facts: ImageFacts } | undefined> {
+): Promise<{ image: KeptImage; facts: ImageFacts; paths: LayerPaths } | undefined> {
   const artifact = await keeper.find('base', key);
   const image = artifact?.config as KeptImage | undefined;
   const facts = artifact && image?.config?.rootfs && (await readKeptFacts(keeper, artifact));
-  return facts && image && { image, facts };
+  return artifact && facts && image && { image, facts, paths: await readKeptPaths(keeper, artifact) };
 }
 
 async function keepImage(
@@ -138,14 +158,16 @@ async function keepImage(
   key: string,
   image: KeptImage,
   facts: ImageFacts,
+  layers: readonly GivenLayer[] = [],
 ): Promise<void> {
-  await keeper.keep('base', key, image, [factsLayer(facts)]);
+  await keeper.keep('base', key, image, [factsLayer(facts), ...pathsLayer(layers)]);
 }
 
 function given(
   { domain, path }: Reference,
   { digest, manifest, config }: KeptImage,
   files: ImageFacts,
+  paths?: LayerPaths,
 ): GivenImage {
   const repository = `${domain}/${path}`;
   return {
@@ -153,10 +175,14 @@ function given(
     config,
     files,
     below: undefined,
-    layers: manifest.layers.map((descriptor, at) => ({
-      kind: 'given',
-      blob: { descriptor, diffId: config.rootfs.diff_ids[at] as string, repository },
-    })),
+    layers: manifest.layers.map((descriptor, at) => {
+      const held = paths?.[at];
+      return {
+        kind: 'given',
+        blob: { descriptor, diffId: config.rootfs.diff_ids[at] as string, repository },
+        ...(held ? { paths: held } : {}),
+      };
+    }),
   };
 }
 

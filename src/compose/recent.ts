@@ -26,15 +26,20 @@ export interface RecentBuilds {
   readonly note: (step: string, lock: string) => void;
   /** By key. */
   readonly layers: ReadonlyMap<string, RecentLayer>;
-  /** Keeps what has changed. */
-  readonly keep: (layers: readonly ComposedLayer[]) => Promise<void>;
+  /**
+   * Keeps what has changed.
+   *
+   * @param layers of one image
+   * @param locks of the steps that it has: others of the run are other images'
+   */
+  readonly keep: (layers: readonly ComposedLayer[], locks: ReadonlySet<string>) => Promise<void>;
 }
 
 /** @throws nothing of the cache repository: see {@link Keeper} */
 export function recentBuilds(keeper: Keeper): RecentBuilds {
   const layers = new Map<string, RecentLayer>();
   const before = new Map<string, string>();
-  const now = new Map<string, string>();
+  const now = new Map<string, readonly [step: string, lock: string]>();
   return {
     layers,
     async read(step) {
@@ -45,8 +50,8 @@ export function recentBuilds(keeper: Keeper): RecentBuilds {
       for (const [key, layer] of Object.entries(kept.layers ?? {})) layers.set(key, layer);
       return { lock: kept.lock };
     },
-    note: (step, lock) => void now.set(step, lock),
-    async keep(composed) {
+    note: (step, lock) => void now.set(`${step} ${lock}`, [step, lock]),
+    async keep(composed, locks) {
       const table = Object.fromEntries(
         composed.flatMap(({ layer, blob }) =>
           layer.kind === 'dependency' && blob?.repository === keeper.repository.name
@@ -57,7 +62,9 @@ export function recentBuilds(keeper: Keeper): RecentBuilds {
       const isNew = Object.entries(table).some(
         ([key, { descriptor }]) => layers.get(key)?.descriptor.digest !== descriptor.digest,
       );
-      const changed = [...now].filter(([step, lock]) => isNew || before.get(step) !== lock);
+      const changed = [...now.values()].filter(
+        ([step, lock]) => locks.has(lock) && (isNew || before.get(step) !== lock),
+      );
       await Promise.all(changed.map(([step, lock]) => keeper.keep('recent', step, { lock, layers: table })));
     },
   };

@@ -1,9 +1,10 @@
 import type { Instruction } from '../dockerfile/parse.ts';
 import { keyOf } from '../plan/key.ts';
 import type { ComposedLayer } from './compose.ts';
+import type { WalkedSegment } from './segments.ts';
 import { stateKey } from './solve-request.ts';
 import type { ImageLayer } from './state.ts';
-import type { Walked, WalkedSegment } from './walk.ts';
+import type { Walked } from './walk.ts';
 
 /** What a build leaves for the next one of its branch to be compared with. */
 export interface BuildRecord extends PrefixRecord {

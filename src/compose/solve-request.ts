@@ -2,7 +2,6 @@ import type { StageNode } from '../dockerfile/graph.ts';
 import type { TypedInstruction } from '../dockerfile/instruction.ts';
 import { type DeclaredArgument, type Scope, scopeAfter } from '../dockerfile/scope.ts';
 import { type KeyValue, keyOf } from '../plan/key.ts';
-import type { Part } from './cut.ts';
 import { type InputWorld, inputsOf } from './inputs.ts';
 import type { ImageLayer, ImageState, Obstacle } from './state.ts';
 import type { ComposeRequest } from './walk.ts';
@@ -28,17 +27,30 @@ export interface SolveRequest {
   readonly why: readonly Obstacle[];
 }
 
+/** Instructions that are solved together. */
+export interface SolvedPart {
+  readonly from: number;
+  readonly to: number;
+  readonly why: readonly Obstacle[];
+  /** What stands in the place of the command of the last one. */
+  readonly command: string | undefined;
+}
+
 /** Describes a segment to solve, with its key. */
 export async function solveRequest(
   request: ComposeRequest,
   world: InputWorld,
   state: ImageState,
   node: StageNode,
-  { from, to, command, why }: Extract<Part, { kind: 'solved' }>,
+  { from, to, command, why }: SolvedPart,
 ): Promise<SolveRequest> {
   const { scope } = state.stage;
   const scopes = scopesFrom(scope, node, from, to);
-  const inputs = await inputsOf(request, world, node, scopes, from, to);
+  const inputs = await inputsOf(request, world, node, scopes, {
+    from,
+    to,
+    replaced: command !== undefined,
+  });
   return {
     key: keyOf('solved', {
       parent: stateKey(state),

@@ -24,6 +24,8 @@ export interface GivenLayer {
   readonly blob: KnownBlob;
   /** What it is called where it was composed by an earlier build. */
   readonly title?: string;
+  /** Of a split segment: every path that it holds, without a leading slash, whiteouts as they are written. */
+  readonly paths?: readonly string[];
 }
 
 /** A dependency layer: found by its key, or made of wheels. */
@@ -62,6 +64,13 @@ export interface GivenImage {
   readonly assumed?: boolean;
 }
 
+/** A file or link of an image, which has been copied from it. */
+export interface Extracted {
+  readonly image: GivenImage;
+  /** Without a leading slash. */
+  readonly path: string;
+}
+
 /** An image in the making: after some instruction of some stage. */
 export interface ImageState {
   /** Configuration and history; what the next instruction sees. */
@@ -72,8 +81,12 @@ export interface ImageState {
   readonly given: GivenImage;
   /** What was installed since then, in order. */
   readonly installs: readonly InstallInput[];
+  /** What was installed before a segment that was solved upon it: what has become of its files, and their modes, is not known. */
+  readonly hidden?: readonly InstallInput[];
   /** Where the content of copied files comes from, by path, since then. */
   readonly copied: ReadonlyMap<string, CopyContent>;
+  /** Where files come from that were taken out of other images, by path, since then. */
+  readonly extracted?: ReadonlyMap<string, Extracted>;
   /** True if a solved segment below is not there yet, so that its files are taken for those before it, or if the base is assumed. */
   readonly assumed: boolean;
 }

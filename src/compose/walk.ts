@@ -5,17 +5,31 @@ import type { Dockerfile } from '../dockerfile/parse.ts';
 import type { Platform } from '../dockerfile/platform.ts';
 import { LayerwrightError } from '../errors.ts';
 import { applyInstruction } from '../image/config-apply.ts';
-import { type StageState, startFromImage, startFromStage } from '../image/config-start.ts';
+import { startFromImage, startFromStage } from '../image/config-start.ts';
 import type { Compression } from '../layers/layer.ts';
 import { pipConfigurations } from '../python/detect-files.ts';
+import { afterSolve, atInstallation, withSkeleton } from './after-solve.ts';
 import { copiedBefore } from './assumed-copies.ts';
 import { copyStep, homeOf, workdirStep } from './copy-step.ts';
 import { type CuttableStage, cutStage, type Part, reconfigured } from './cut.ts';
-import { type InstalledStep, type InstallWorld, installStep } from './install-step.ts';
+import { installStep } from './install-step.ts';
+import type { InstalledStep, InstallWorld } from './installation.ts';
 import type { Prefix, PrefixPoint } from './prefix.ts';
+import {
+  instructionsOf,
+  mergeSegments,
+  rangeOf,
+  type SolveFacts,
+  segmentOf,
+  type WalkedSegment,
+} from './segments.ts';
+import { skeletonText } from './skeleton.ts';
+import { projectReader } from './skeleton-project.ts';
 import { type SolveRequest, solveRequest } from './solve-request.ts';
 import { spliceStep } from './splice-step.ts';
-import { type GivenImage, type ImageState, type KnownBlob, NotComposable, type Obstacle } from './state.ts';
+import { isSplit } from './split-history.ts';
+import { stageAfter, stateOf, statesOf } from './stage-states.ts';
+import { type GivenImage, type ImageState, type KnownBlob, NotComposable } from './state.ts';
 
 /** What a walk asks of the world; each answer is kept by it. */
 export interface World extends InstallWorld {
@@ -38,24 +52,14 @@ export interface ComposeRequest {
   readonly compression: Compression;
   /** Seconds since 1970 of the files of the application. */
   readonly mtime: number;
+  /** What the build was given by `--secret`, by id: for logins of indexes. */
+  readonly secrets: ReadonlyMap<string, string>;
+  /** False if dependency steps are run and then split (`--way split`). */
+  readonly composes: boolean;
   /** By line: what was found out not to be composable. */
   readonly forced: ReadonlyMap<number, { readonly reason: string; readonly hint: string | undefined }>;
   /** The bytes of a layer that is there, to take files from. */
   readonly openLayer: (blob: KnownBlob) => Promise<AsyncIterable<Uint8Array>>;
-}
-
-/** A run of instructions of one stage that is produced in one way; lines count from 1. */
-export interface WalkedSegment {
-  readonly kind: 'composed' | 'solved';
-  readonly stage: string;
-  readonly fromLine: number;
-  readonly toLine: number;
-  readonly why: readonly Obstacle[];
-  /** Of a solved one. */
-  readonly request: SolveRequest | undefined;
-  readonly isThere: boolean;
-  /** How many layers it adds to its stage. */
-  readonly layers: number;
 }
 
 /** Where a walk came to. */
@@ -132,6 +136,12 @@ export async function walk(
       node,
       states: statesOf(node.instructions, state.stage),
       pipConfigurations: configurationsOf(state),
+      hasEnvironment: (directory) =>
+        state.files.index.resolve(`${directory}/pyvenv.cfg`).entry?.type === 'file',
+      poetryConfigurations: poetryConfigurationsOf(state),
+      home: homeOf(state.files, state.stage),
+      secrets: request.secrets,
+      composes: request.composes,
       forced: request.forced,
     };
     stages.set(node, stage);
@@ -158,12 +168,18 @@ export async function walk(
     return stateOf(image, started.state);
   };
 
+  /** A stage, or an image as a stage in which nothing is done. */
+  const sourceOf = async (source: number | string, { stage }: ImageState): Promise<ImageState> =>
+    typeof source === 'number'
+      ? await stageEnd(source)
+      : stateOf(await world.base(source, request.platform), stage);
+
   /** What is not composable upon an assumed state may well be upon the real one: it is looked at again then. */
   const walkPartSurely: typeof walkPart = async (node, part, state) => {
     try {
       return await walkPart(node, part, state);
     } catch (error) {
-      const source = part.kind === 'splice' ? await stageEnd(part.source) : state;
+      const source = part.kind === 'splice' ? await sourceOf(part.source, state) : state;
       const trouble = error instanceof NotComposable ? error : missingFile(error, node, part);
       if (trouble === undefined || !(state.assumed || source.assumed)) throw error;
       unknown.push({ kind: part.kind, line: trouble.line, reason: trouble.reason });
@@ -175,7 +191,7 @@ export async function walk(
     node: StageNode,
     part: Part,
     state: ImageState,
-  ): Promise<{ after: ImageState; solve?: { request: SolveRequest; isThere: boolean } }> => {
+  ): Promise<{ after: ImageState; solve?: SolveFacts }> => {
     switch (part.kind) {
       case 'plain':
         return { after: await plainStep(request, world, state, node, part.at) };
@@ -187,11 +203,26 @@ export async function walk(
         return { after };
       }
       case 'splice': {
-        const source = await stageEnd(part.source);
-        return { after: spliceStep(request, state, source, node, part) };
+        const source = await sourceOf(part.source, state);
+        return { after: await spliceStep(request, world, state, source, node, part) };
+      }
+      case 'skeleton': {
+        const parent = atInstallation(state, node, part);
+        const { at, why, need, binds } = part;
+        const projectOf = projectReader(request, world, state, { node, from: part.from, at, binds });
+        const command = await skeletonText(need, projectOf);
+        if (typeof command !== 'string')
+          throw new NotComposable(node.instructions[at]?.line ?? 0, command.reason, command.hint);
+        const solve = await solveRequest(request, world, parent, node, { from: at, to: at, command, why });
+        const image = await world.solved(solve);
+        if (image === undefined) pending.push(solve);
+        return {
+          after: image === undefined ? { ...state, assumed: true } : withSkeleton(state, image, solve),
+          solve: { request: solve, isThere: image !== undefined, isSplit: false },
+        };
       }
       case 'solved': {
-        const solve = await solveRequest(request, world, state, node, part);
+        const solve = await solveRequest(request, world, state, node, { ...part, command: undefined });
         const image = await world.solved(solve);
         const own = instructionsOf(node, part);
         const copied =
@@ -199,7 +230,11 @@ export async function walk(
         if (image === undefined) pending.push(solve);
         return {
           after: { ...afterSolve(state, node, part, solve, image), ...copied },
-          solve: { request: solve, isThere: image !== undefined },
+          solve: {
+            request: solve,
+            isThere: image !== undefined,
+            isSplit: image !== undefined && isSplit(image),
+          },
         };
       }
     }
@@ -222,21 +257,13 @@ function missingFile(error: unknown, { instructions }: StageNode, part: Part): N
   return new NotComposable(instructions[rangeOf(part)[0]]?.line ?? 0, error.message);
 }
 
-/** A state that is an image as it stands. */
-export function stateOf(image: GivenImage, stage: StageState): ImageState {
-  const { layers, files, assumed = false } = image;
-  return { stage, layers, files, given: image, installs: [], copied: new Map(), assumed };
-}
-
-/** What each instruction sees, files aside; the last one is what stands at their end. */
-function statesOf(instructions: StageNode['instructions'], first: StageState): readonly StageState[] {
-  const states = [first];
-  for (const instruction of instructions) {
-    const applied = applyInstruction(states.at(-1) as StageState, instruction);
-    if (applied.reason !== undefined) throw new NotComposable(instruction.line, applied.reason);
-    states.push(applied.state);
-  }
-  return states;
+/** Poetry's configuration of the user; undefined if there is one that was not read. */
+function poetryConfigurationsOf({ files, stage }: ImageState): readonly string[] | undefined {
+  const path = `${homeOf(files, stage)}/.config/pypoetry/config.toml`;
+  const { path: resolved, entry } = files.index.resolve(path);
+  if (entry === undefined) return [];
+  const text = files.contents.get(resolved);
+  return text === undefined ? undefined : [text];
 }
 
 /** Those that were read: a step looks itself for one that was not. */
@@ -260,79 +287,4 @@ async function plainStep(
     return await copyStep(request, await world.context(), state, after, instruction);
   if (instruction.kind === 'workdir') return workdirStep(request, state, after, instruction.line);
   return after;
-}
-
-/** The state after a solved segment: as it was solved, or as it is assumed while it is not. */
-function afterSolve(
-  before: ImageState,
-  node: StageNode,
-  part: Extract<Part, { kind: 'solved' }>,
-  solve: SolveRequest,
-  image: GivenImage | undefined,
-): ImageState {
-  const simulated = stageAfter(node, part, before.stage);
-  if (image === undefined) return { ...before, stage: simulated, assumed: true };
-  const first = before.stage.image.history?.length ?? 0;
-  const expected = (simulated.image.history ?? []).slice(first);
-  // The argument lines that the segment was begun with are ours: its own lines are the last ones.
-  const made = (image.config.history ?? []).slice(-expected.length || Number.POSITIVE_INFINITY);
-  const history = [
-    ...(before.stage.image.history ?? []),
-    ...expected.map((line, index) => {
-      const { created, empty_layer } = made[index] ?? {};
-      const { empty_layer: _, ...text } = line;
-      return { ...(created ? { created } : {}), ...text, ...(empty_layer ? { empty_layer } : {}) };
-    }),
-  ];
-  const added = image.layers.length - before.layers.length;
-  if (history.slice(first).filter((line) => line.empty_layer !== true).length !== added)
-    throw new NotComposable(solve.lines[0], 'the history of the solved image does not fit its layers');
-  return stateOf(image, { ...simulated, image: { ...simulated.image, history } });
-}
-
-function rangeOf(part: Part): readonly [from: number, to: number] {
-  return part.kind === 'plain' || part.kind === 'install' ? [part.at, part.at] : [part.from, part.to];
-}
-
-function instructionsOf({ instructions }: StageNode, part: Part): StageNode['instructions'] {
-  const [from, to] = rangeOf(part);
-  return instructions.slice(from, to + 1);
-}
-
-/** What stands after a part, files aside. */
-function stageAfter(node: StageNode, part: Part, before: StageState): StageState {
-  return statesOf(instructionsOf(node, part), before).at(-1) as StageState;
-}
-
-function segmentOf(
-  { stage, instructions }: StageNode,
-  part: Part,
-  layers: number,
-  solve: { request: SolveRequest; isThere: boolean } | undefined,
-): WalkedSegment {
-  const [from, to] = rangeOf(part);
-  return {
-    kind: part.kind === 'solved' ? 'solved' : 'composed',
-    stage: stage.name ?? `stage ${stage.index}`,
-    fromLine: instructions[from]?.line ?? stage.line,
-    toLine: stage.instructions[to]?.endLine ?? stage.line,
-    why: part.kind === 'solved' ? part.why : [],
-    request: solve?.request,
-    isThere: solve?.isThere ?? true,
-    layers,
-  };
-}
-
-/** Neighbouring composed parts of a stage are one segment. */
-function mergeSegments(segments: readonly WalkedSegment[]): readonly WalkedSegment[] {
-  const merged: WalkedSegment[] = [];
-  const byStage = Map.groupBy(segments, ({ stage }) => stage);
-  for (const own of byStage.values())
-    for (const one of own) {
-      const last = merged.at(-1);
-      if (last?.stage === one.stage && last.kind === 'composed' && one.kind === 'composed')
-        merged[merged.length - 1] = { ...last, toLine: one.toLine, layers: last.layers + one.layers };
-      else merged.push(one);
-    }
-  return merged.sort((a, b) => a.fromLine - b.fromLine);
 }

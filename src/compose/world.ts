@@ -3,47 +3,62 @@ import { readContext } from '../context/read.ts';
 import type { Platform } from '../dockerfile/platform.ts';
 import type { Host } from '../host/host.ts';
 import { remembered } from '../host/remembered.ts';
-import type { LockInput, NotLocked } from '../lock/lock-input.ts';
 import { solvedTag } from './compose.ts';
-import type { LockedStep } from './install-step.ts';
 import type { UnusableBlobs } from './layer-source.ts';
-import { digestOf, type ImageReader, readBase, readSolved } from './read-image.ts';
+import type { LockSource } from './locks.ts';
+import { digestOf, type ImageReader, keepSolved, readBase, readSolved } from './read-image.ts';
 import type { SolveRequest } from './solve-request.ts';
 import type { GivenImage } from './state.ts';
 import type { World } from './walk.ts';
+import type { SourceResolver } from './wheel-resolve.ts';
+import type { WheelSource } from './wheel-source.ts';
+
+/** Base images, each asked for and read once in a run. */
+export interface Images extends Pick<World, 'digest' | 'base'> {
+  readonly reader: ImageReader;
+}
+
+/**
+ * Build contexts by their absolute directories, each read once in a run.
+ *
+ * @param dockerfile its path, which decides the ignore file
+ */
+export type Contexts = (directory: string, dockerfile: string | undefined) => Promise<Context>;
+
+export function openContexts(host: Host): Contexts {
+  const known = new Map<string, Promise<Context>>();
+  return (directory, dockerfile) => {
+    const key = JSON.stringify([directory, dockerfile]);
+    const context = known.get(key) ?? readContext(host, directory, { dockerfile });
+    known.set(key, context);
+    return context;
+  };
+}
 
 /** What a world is made of. */
 export interface WorldOptions {
-  readonly host: Host;
-  readonly reader: ImageReader;
-  readonly lock: (input: LockInput) => Promise<LockedStep | NotLocked>;
-  /** The build context, and the path of the Dockerfile. */
-  readonly directory: string;
-  readonly dockerfile: string | undefined;
+  readonly images: Images;
+  readonly locks: LockSource;
+  readonly context: World['context'];
+  readonly wheels: Pick<WheelSource, 'get'>;
+  readonly resolver: SourceResolver;
   /** False if what was solved before may not be used. */
   readonly reuses: boolean;
 }
 
 /** A world, and how it is told that a segment is solved now. */
 export interface OpenWorld extends World {
-  readonly hasSolved: (request: SolveRequest) => void;
+  readonly hasSolved: (request: SolveRequest, image?: GivenImage) => Promise<void>;
   /** Forgets images of solved segments that have such a layer: they have to be solved again. */
   readonly forget: (blobs: UnusableBlobs) => void;
 }
 
-/** Answers what a walk asks, each question once in a run. */
-export function openWorld({ host, reader, lock, directory, dockerfile, reuses }: WorldOptions): OpenWorld {
+/** Opens what base images are read by. */
+export function openImages(reader: ImageReader): Images {
   const bases = new Map<string, Promise<GivenImage>>();
-  const solved = new Map<string, GivenImage>();
-  const now = new Set<string>();
-  const unusable = new Set<string>();
-  const isUnusable = ({ layers, below }: GivenImage) =>
-    layers.slice(below?.layers.length).some(({ blob }) => unusable.has(blob.descriptor.digest));
   const digest = remembered((reference) => digestOf(reader, reference));
-  let context: Promise<Context> | undefined;
   return {
-    lock,
-    digest,
+    ...{ reader, digest },
     base(reference: string, platform: Platform) {
       const key = `${reference} ${platform.os}/${platform.architecture}/${platform.variant ?? ''}`;
       const known =
@@ -51,10 +66,23 @@ export function openWorld({ host, reader, lock, directory, dockerfile, reuses }:
       bases.set(key, known);
       return known;
     },
-    context() {
-      context ??= readContext(host, directory, { dockerfile });
-      return context;
-    },
+  };
+}
+
+/** Answers what a walk asks, each question once in a run. */
+export function openWorld({ images, locks, context, wheels, resolver, reuses }: WorldOptions): OpenWorld {
+  const { reader, digest, base } = images;
+  const solved = new Map<string, GivenImage>();
+  const now = new Set<string>();
+  const unusable = new Set<string>();
+  const isUnusable = ({ layers, below }: GivenImage) =>
+    layers.slice(below?.layers.length).some(({ blob }) => unusable.has(blob.descriptor.digest));
+  return {
+    lock: locks.lock,
+    lockFile: locks.lockFile,
+    lockSources: (input, build) => locks.lockSources(input, build, resolver),
+    wheel: wheels.get,
+    ...{ digest, base, context },
     async solved(request) {
       const known = solved.get(request.key);
       if (known) return known;
@@ -67,7 +95,12 @@ export function openWorld({ host, reader, lock, directory, dockerfile, reuses }:
       if (image !== undefined) solved.set(request.key, image);
       return image;
     },
-    hasSolved: ({ key }) => void now.add(key),
+    async hasSolved({ key }, image) {
+      now.add(key);
+      if (image === undefined) return;
+      solved.set(key, image);
+      await keepSolved(reader, image);
+    },
     forget(blobs) {
       for (const digest of [...blobs.lost, ...blobs.damaged]) unusable.add(digest);
       for (const [key, image] of solved) {

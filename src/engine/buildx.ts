@@ -75,7 +75,7 @@ export function buildxArguments(call: BuildxCall): readonly string[] {
   ];
 }
 
-type EntryFlag = '--cache-from' | '--cache-to' | '--output';
+type EntryFlag = '--cache-from' | '--cache-to' | '--output' | '--secret';
 
 /**
  * All that one `--cache-from`, `--cache-to` or `--output` says: nothing if it is empty (a CI variable that is not set),
@@ -98,7 +98,7 @@ function readEntries(flag: EntryFlag, value: string): readonly Readonly<Record<s
 }
 
 /**
- * A `--cache-from`, `--cache-to` or `--output` value as key and value, after buildx's rules: comma-separated fields
+ * A `--cache-from`, `--cache-to`, `--output` or `--secret` value as key and value, after buildx's rules: comma-separated fields
  * (CSV quoting), and short forms (`--cache-from ref`, `--output dir`, `--output -`).
  *
  * @throws LayerwrightError `FLAG_INVALID` (2)

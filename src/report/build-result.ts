@@ -40,10 +40,13 @@ export interface BuildResult {
 
 /** Instructions of one stage that were produced in one way; lines count from 1. */
 export interface SegmentResult {
-  readonly kind: 'composed' | 'solved';
+  /** `split`: BuildKit ran it, and its layers were laid out anew, one for each group of distributions. */
+  readonly kind: 'composed' | 'split' | 'solved';
   readonly stage: string;
   readonly fromLine: number;
   readonly toLine: number;
+  /** `linux/arm64`; left out where all platforms of the build have it alike. */
+  readonly platform?: string;
   /** `reused`: it was solved by an earlier build. */
   readonly outcome: 'composed' | 'reused' | 'solved';
   /** Of a solved one: why BuildKit had to, and what to change. */
@@ -126,10 +129,20 @@ export interface DirectoryResult {
 }
 
 export interface ImageResult {
+  /** Of the manifest, or of the index over those of several platforms. */
   readonly digest: string;
   readonly references: readonly string[];
-  /** Sum of the manifest's layer sizes. */
+  /** Sum of the manifest's layer sizes, over all platforms. */
   readonly compressedBytes: number | null;
+  /** The images of an index that was composed; left out for one image, and where BuildKit made them. */
+  readonly platforms?: readonly PlatformResult[];
+}
+
+export interface PlatformResult {
+  /** `linux/arm64` */
+  readonly platform: string;
+  readonly digest: string;
+  readonly compressedBytes: number;
 }
 
 export interface ResultWarning {

@@ -2,7 +2,13 @@ import type { ShownChange } from './changes.ts';
 import type { PlanCounts } from './plan-result.ts';
 
 /** What keeps a build from being faster, and what changed: the `--json` output of `layerwright explain`. */
-export interface ExplainResult {
+export interface ExplainResult extends ExplainPart {
+  /** The same for the platforms after the first; left out for one. */
+  readonly otherPlatforms?: readonly ExplainPart[];
+}
+
+/** The same for one platform. */
+export interface ExplainPart {
   readonly schemaVersion: 1;
   readonly dockerfile: string | null;
   readonly target: string;

@@ -1,12 +1,12 @@
 import { changeText } from './changes.ts';
-import type { ExplainedInstruction, ExplainResult } from './explain-result.ts';
+import type { ExplainedInstruction, ExplainPart } from './explain-result.ts';
 import { hanging } from './fold.ts';
 import { cut, formatSeconds, painter } from './format.ts';
 import { buildNowLines, titleLines, type View } from './plan-text.ts';
 import type { SummaryStyle } from './summary.ts';
 
 /** For people: what changed since the last build, what a build now would do, and what only BuildKit can do. */
-export function explainText(result: ExplainResult, { colour, columns }: SummaryStyle): string {
+export function explainText(result: ExplainPart, { colour, columns }: SummaryStyle): string {
   const view: View = { paint: painter(colour), columns };
   const lines = [
     ...titleLines(result, view),
@@ -17,7 +17,7 @@ export function explainText(result: ExplainResult, { colour, columns }: SummaryS
   return `${lines.join('\n')}\n`;
 }
 
-function changeLines({ last, changes, cacheRepository }: ExplainResult, view: View): readonly string[] {
+function changeLines({ last, changes, cacheRepository }: ExplainPart, view: View): readonly string[] {
   const { paint, columns } = view;
   if (last === null)
     return [
@@ -36,13 +36,13 @@ function changeLines({ last, changes, cacheRepository }: ExplainResult, view: Vi
   ];
 }
 
-function nowLines({ counts, solved }: ExplainResult, view: View): readonly string[] {
+function nowLines({ counts, solved }: ExplainPart, view: View): readonly string[] {
   if (counts === null) return [];
   const places = solved.filter(({ state }) => state === 'missing').map(({ place }) => place);
   return ['', view.paint('bold', 'A build now'), ...buildNowLines(counts, places, view)];
 }
 
-function solvedLines({ solved }: ExplainResult, view: View): readonly string[] {
+function solvedLines({ solved }: ExplainPart, view: View): readonly string[] {
   const { paint } = view;
   if (solved.length === 0) return ['', paint('green', 'Nothing has to run: all of the image is composed.')];
   return [

@@ -1,5 +1,11 @@
 /** What a build would do: the `--json` output of `layerwright plan`, described in docs/reference/plan.md. */
-export interface PlanResult {
+export interface PlanResult extends PlanPart {
+  /** The same for the platforms after the first; left out for one. */
+  readonly otherPlatforms?: readonly PlanPart[];
+}
+
+/** What a build for one platform would do. */
+export interface PlanPart {
   readonly schemaVersion: 1;
   /** True if nothing but this machine was asked: much is assumed or not known then. */
   readonly offline: boolean;
@@ -51,7 +57,8 @@ export interface PlanPython {
 
 /** Instructions of one stage that are produced in one way; lines count from 1. */
 export interface PlanSegment {
-  readonly kind: 'composed' | 'solved';
+  /** `split`: BuildKit ran it, and its layers were laid out anew, one for each group of distributions. */
+  readonly kind: 'composed' | 'split' | 'solved';
   readonly stage: string;
   readonly fromLine: number;
   readonly toLine: number;

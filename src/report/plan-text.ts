@@ -5,14 +5,14 @@ import type {
   PlanCounts,
   PlanDependencies,
   PlanLayer,
+  PlanPart,
   PlanReason,
-  PlanResult,
   PlanSegment,
 } from './plan-result.ts';
 import type { SummaryStyle } from './summary.ts';
 
 /** A plan for people: base images, stages with what becomes of their instructions, dependencies, layers, and what a build would do. */
-export function planText(plan: PlanResult, { colour, columns }: SummaryStyle): string {
+export function planText(plan: PlanPart, { colour, columns }: SummaryStyle): string {
   const paint = painter(colour);
   const view: View = { paint, columns };
   const body = plan.way === 'solved' ? [] : [...placeLines(plan, view), ...bodyLines(plan, view)];
@@ -28,7 +28,7 @@ export interface View {
 
 /** What is asked about; and if BuildKit would build all of it, why. */
 export function titleLines(
-  about: Pick<PlanResult, 'dockerfile' | 'target' | 'platform' | 'way' | 'reason' | 'hint'>,
+  about: Pick<PlanPart, 'dockerfile' | 'target' | 'platform' | 'way' | 'reason' | 'hint'>,
   { paint, columns }: View,
 ): readonly string[] {
   const { dockerfile, target, platform, way, reason, hint } = about;
@@ -42,14 +42,14 @@ export function titleLines(
   ];
 }
 
-function placeLines({ offline, cacheRepository }: PlanResult, { paint, columns }: View): readonly string[] {
+function placeLines({ offline, cacheRepository }: PlanPart, { paint, columns }: View): readonly string[] {
   const place = offline
     ? 'Offline: base images are assumed by their names, and only what is pinned is known.'
     : `Layers are looked for in ${cacheRepository}. Nothing is made, solved or pushed.`;
   return hanging('', place, columns).map((line) => paint('dim', line));
 }
 
-function bodyLines(plan: PlanResult, view: View): readonly string[] {
+function bodyLines(plan: PlanPart, view: View): readonly string[] {
   const { paint } = view;
   const section = (title: string, lines: readonly string[]) =>
     lines.length === 0 ? [] : ['', paint('bold', title), ...lines];
@@ -95,7 +95,7 @@ const SEGMENT_WORDS = {
   unknown: 'solved by BuildKit',
 } as const;
 
-function segmentLines({ segments, offline }: PlanResult, view: View): readonly string[] {
+function segmentLines({ segments, offline }: PlanPart, view: View): readonly string[] {
   let stage: string | undefined;
   return segments.flatMap((segment) => {
     const head = segment.stage === stage ? [] : [`  ${segment.stage}`];
@@ -162,7 +162,7 @@ function dependencyLines(step: PlanDependencies, offline: boolean, view: View): 
 
 const LAYER_WORDS = { given: 'given', there: 'there', missing: 'make', small: 'write' } as const;
 
-function layerLines({ layers, offline }: PlanResult, view: View): readonly string[] {
+function layerLines({ layers, offline }: PlanPart, view: View): readonly string[] {
   const given = layers.filter(({ state }) => state === 'given');
   const bytes = given.reduce((sum, one) => sum + (one.bytes ?? 0), 0);
   const first =
@@ -200,7 +200,7 @@ function layerLine(
   return [`  ${paint(look, word.padEnd(5))}${first.slice(2 + 5)}`, ...rest];
 }
 
-function verdictLines({ counts, needsBuilder }: PlanResult, view: View): readonly string[] {
+function verdictLines({ counts, needsBuilder }: PlanPart, view: View): readonly string[] {
   if (counts !== null && needsBuilder !== null) return buildNowLines(counts, needsBuilder, view);
   const text = 'Which layers are there, and whether a builder is needed, is not known offline.';
   return hanging('  ', text, view.columns);

@@ -1,4 +1,4 @@
-import type { BuildResult, BuildSeconds } from './build-result.ts';
+import type { BuildResult, BuildSeconds, SegmentResult } from './build-result.ts';
 import { count, formatBytes, formatSeconds, painter } from './format.ts';
 
 /** How a summary looks. */
@@ -62,7 +62,10 @@ function headline(result: BuildResult, paint: ReturnType<typeof painter>): strin
 function imageLines({ image }: BuildResult): readonly string[] {
   if (!image) return [];
   const size = image.compressedBytes === null ? '' : `, ${formatBytes(image.compressedBytes)} compressed`;
-  return [...image.references, `${image.digest}${size}`];
+  const each = (image.platforms ?? []).map(
+    ({ platform, digest, compressedBytes }) => `${platform}: ${digest}, ${formatBytes(compressedBytes)}`,
+  );
+  return [...image.references, `${image.digest}${size}`, ...each];
 }
 
 /** Layers that were made are named, as long as they are few. */
@@ -94,13 +97,19 @@ function solvedLines({ segments, way }: BuildResult): readonly string[] {
     return [...new Set(reasons)].map((reason) => `all by BuildKit: ${reason}`);
   }
   return segments
-    .filter(({ kind }) => kind === 'solved')
-    .flatMap(({ outcome, reasons }) =>
+    .filter(({ kind }) => kind !== 'composed')
+    .flatMap(({ kind, outcome, platform, reasons }) =>
       reasons.flatMap(({ place, instruction, reason, hint }) => [
-        `${[place, instruction].filter(Boolean).join(' ')}${outcome === 'reused' ? ' (reused)' : ''}: ${reason}`,
+        `${[place, instruction, platform && `for ${platform}`].filter(Boolean).join(' ')}${remark(kind, outcome)}: ${reason}`,
         ...(hint === null || outcome === 'reused' ? [] : [`  ${hint}`]),
       ]),
     );
+}
+
+/** How it was solved, where that is good news. */
+function remark(kind: SegmentResult['kind'], outcome: SegmentResult['outcome']): string {
+  const words = [...(kind === 'split' ? ['split'] : []), ...(outcome === 'reused' ? ['reused'] : [])];
+  return words.length === 0 ? '' : ` (${words.join(', ')})`;
 }
 
 function stepsLine({ steps }: BuildResult): string {

@@ -100,9 +100,12 @@ export function compareRecord(
   const theirs = readRecord(there.text ?? '', there.path);
   if (ours === undefined || theirs === undefined || here.text === undefined || there.text === undefined)
     return undefined;
-  const told = recordDifference(ours, theirs, (path) =>
-    isLauncherExcused(image.entries.get(path), plain.entries.get(path)),
-  );
+  const told = recordDifference(ours, theirs, (path) => {
+    const [mine, yours] = [image.entries.get(path), plain.entries.get(path)];
+    // Of modules that were copied without their launchers RECORD says what these would be.
+    if (mine === undefined && yours === undefined) return /(?:^|\/)bin\/[^/]+$/.test(path);
+    return isLauncherExcused(mine, yours);
+  });
   return told === ''
     ? { excuse: 'record' }
     : { excuse: undefined, kind: 'record', image: told, plain: `${theirs.size} files` };

@@ -9,6 +9,7 @@ export type DifferenceKind =
   | 'link'
   | 'device'
   | 'content'
+  | 'machine'
   | 'xattr'
   | 'bytecode'
   | 'launcher'

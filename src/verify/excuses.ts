@@ -41,9 +41,22 @@ const RUN_BY_PIP = [
   ),
 ];
 
+const PIPS_PACKAGES = ['pip', 'setuptools', 'pkg_resources', '_distutils_hack', 'wheel'];
+
+/** pip's packages are such wherever their directory was copied to. */
+function isRunByPip(path: string, tree: Tree): boolean {
+  if (RUN_BY_PIP.some((pattern) => pattern.test(path))) return true;
+  const parts = path.split('/');
+  return parts.some(
+    (part, at) =>
+      PIPS_PACKAGES.includes(part) &&
+      tree.entries.has([...parts.slice(0, at), 'pip', '__main__.py'].join('/')),
+  );
+}
+
 /** True for bytecode, or its directory, that pip leaves behind when it runs. */
 export function isLeftByPip(entry: TreeEntry, tree: Tree, other: Tree): boolean {
-  if (!RUN_BY_PIP.some((pattern) => pattern.test(entry.path))) return false;
+  if (!isRunByPip(entry.path, tree)) return false;
   if (entry.type === 'directory') return isEmptyBut(entry, tree, other);
   const source = sourceOf(entry.path);
   if (source === undefined || entry.type !== 'file') return false;

@@ -4,14 +4,17 @@ import { canonicalCode } from './marshal.ts';
 import type { Bytecode, TreeEntry } from './tree.ts';
 
 /** What a comparison wants to know of a file's content. */
-export type FileFacts = Pick<TreeEntry, 'sha256' | 'bytecode' | 'launcher' | 'text'>;
+export type FileFacts = Pick<TreeEntry, 'sha256' | 'machine' | 'bytecode' | 'launcher' | 'text'>;
 
 /** Larger ones are compared by their bytes alone. */
 const LARGEST_BYTECODE = 16 * 1024 * 1024;
 const LARGEST_TEXT = 32 * 1024 * 1024;
 
 /** The facts of what is no file. */
-export const NO_FACTS: FileFacts = { sha256: '', bytecode: undefined, launcher: undefined, text: undefined };
+export const NO_FACTS: FileFacts = {
+  ...{ sha256: '', machine: undefined },
+  ...{ bytecode: undefined, launcher: undefined, text: undefined },
+};
 
 /** Reads a file's content to its end; only what is small and looked into is ever held. */
 export async function readFileFacts(
@@ -22,16 +25,28 @@ export async function readFileFacts(
   const use = useOf(path, size);
   const hash = createHash('sha256');
   const kept: Uint8Array[] = [];
+  let head = Buffer.alloc(0);
   for await (const chunk of content) {
     hash.update(chunk);
+    if (head.length < ELF_HEAD) head = Buffer.concat([head, chunk.subarray(0, ELF_HEAD)]);
     if (use !== undefined) kept.push(chunk);
   }
-  const facts = { ...NO_FACTS, sha256: hash.digest('hex') };
+  const facts = { ...NO_FACTS, sha256: hash.digest('hex'), machine: machineOf(head) };
   if (use === undefined) return facts;
   const bytes = kept.length === 1 ? Buffer.from(kept[0] as Uint8Array) : Buffer.concat(kept);
   if (use === 'bytecode') return { ...facts, bytecode: readBytecode(bytes) };
   if (use === 'launcher') return { ...facts, launcher: parseLauncher(bytes) };
   return { ...facts, text: bytes.toString('utf8') };
+}
+
+/** The first bytes of an ELF file, up to and with `e_machine`. */
+const ELF_HEAD = 20;
+
+/** The processor that a program or library is for, as ELF numbers it; undefined for other files. */
+function machineOf(head: Buffer): number | undefined {
+  if (head.length < ELF_HEAD || head.readUInt32BE(0) !== 0x7f454c46) return undefined;
+  const isBigEndian = head[5] === 2;
+  return isBigEndian ? head.readUInt16BE(18) : head.readUInt16LE(18);
 }
 
 function useOf(path: string, size: number): 'bytecode' | 'launcher' | 'text' | undefined {

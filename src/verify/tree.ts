@@ -38,6 +38,8 @@ export interface TreeEntry {
   readonly xattrs: Readonly<Record<string, string>>;
   /** The number of the layer that the entry is from, from 0. */
   readonly layer: number;
+  /** Of a program or library in ELF's form: the processor that it is for, as ELF numbers it. */
+  readonly machine: number | undefined;
   readonly bytecode: Bytecode | undefined;
   readonly launcher: Launcher | undefined;
   /** The content, as far as a comparison reads it: of RECORD and of /etc/passwd. */

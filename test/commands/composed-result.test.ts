@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { composedResult } from '../../src/commands/compose/composed-result.ts';
 import type { Told } from '../report/support.ts';
-import { APT, composedParts, LAYERS, solvedState } from './composed-sample.ts';
+import { APT, composedParts, imageFor, LAYERS, REST, solvedState } from './composed-sample.ts';
 
 const CACHE = '127.0.0.1:5000/team/chat:cache';
 const BUILDER = { name: 'testbed', driver: 'remote', release: async () => {} };
@@ -12,7 +12,7 @@ const exporting = { name: 'exporting cache to registry', started: 0, completed: 
 /** A build in which BuildKit solved the first segment, and said this of it. */
 const solving = (...told: readonly Told[]) =>
   composedParts({
-    composed: { ...composedParts().composed, solved: [{ key: 'a' }] },
+    images: [imageFor('amd64', { solved: [{ request: { key: 'a' } }] })],
     builder: BUILDER as unknown as NonNullable<ReturnType<typeof composedParts>['builder']>,
     states: [solvedState(...told)],
   });
@@ -51,9 +51,8 @@ test('a segment is composed, reused or solved, with what kept it from being comp
   assert.equal(solved.reason, 'BuildKit solved what has to run');
   assert.deepEqual(solved.builder, { name: 'testbed', driver: 'remote' });
 
-  const [, rest] = composedParts().composed.walked.segments;
-  const composed = { walked: { segments: [rest ?? APT] }, layers: LAYERS, solved: [] };
-  assert.equal(composedResult(composedParts({ composed })).reason, 'nothing has to run');
+  const images = [imageFor('amd64', { walked: { segments: [REST] } })];
+  assert.equal(composedResult(composedParts({ images })).reason, 'nothing has to run');
 });
 
 test('steps, bytes and caches of solved segments are added up; a cache that failed once failed', () => {
@@ -77,4 +76,50 @@ test('steps, bytes and caches of solved segments are added up; a cache that fail
 
 test('without a builder no layer cache is spoken of', () => {
   assert.deepEqual(composedResult(composedParts()).cache, { from: [], to: [] });
+});
+
+test('of several platforms the index is the image: sizes add up, and what they have in common is told once', () => {
+  const own = { ...LAYERS[3], layer: { ...LAYERS[3]?.layer, key: 'other' } } as (typeof LAYERS)[number];
+  const arm64 = { walked: { segments: [APT, REST] }, layers: [...LAYERS.slice(0, 3), own] };
+  const { image, layers, segments } = composedResult(
+    composedParts({
+      images: [imageFor('amd64'), imageFor('arm64', arm64, 'e')],
+      index: { digest: `sha256:${'f'.repeat(64)}` },
+    }),
+  );
+  assert.equal(image?.digest, `sha256:${'f'.repeat(64)}`);
+  assert.equal(image?.compressedBytes, 2 * 5_022_000);
+  assert.deepEqual(
+    image?.platforms?.map(({ platform, digest, compressedBytes }) => [platform, digest[7], compressedBytes]),
+    [
+      ['linux/amd64', 'd', 5_022_000],
+      ['linux/arm64', 'e', 5_022_000],
+    ],
+  );
+  assert.deepEqual([layers?.given, layers?.found, layers?.made.length], [2, 1, 3]);
+  assert.deepEqual(
+    segments.map(({ kind, platform }) => [kind, platform]),
+    [
+      ['solved', undefined],
+      ['composed', undefined],
+    ],
+  );
+});
+
+test('a segment that came about in another way for one platform is told with its platform', () => {
+  const composedOnly = { walked: { segments: [{ ...REST, fromLine: 2 }] } };
+  const { segments } = composedResult(
+    composedParts({
+      images: [imageFor('amd64', composedOnly), imageFor('arm64')],
+      index: { digest: `sha256:${'f'.repeat(64)}` },
+    }),
+  );
+  assert.deepEqual(
+    segments.map(({ kind, fromLine, platform }) => [kind, fromLine, platform]),
+    [
+      ['composed', 2, 'linux/amd64'],
+      ['solved', 2, 'linux/arm64'],
+      ['composed', 4, 'linux/arm64'],
+    ],
+  );
 });

@@ -1,4 +1,8 @@
-import type { ComposedParts, ResultSegment } from '../../src/commands/compose/composed-result.ts';
+import type {
+  ComposedParts,
+  ResultImage,
+  ResultSegment,
+} from '../../src/commands/compose/composed-result.ts';
 import type { ComposedLayer } from '../../src/compose/compose.ts';
 import type { KnownBlob } from '../../src/compose/state.ts';
 import { createBuildProgress } from '../../src/engine/progress.ts';
@@ -49,18 +53,34 @@ export const APT: ResultSegment = {
   ],
 };
 
-const REST: ResultSegment = {
+export const REST: ResultSegment = {
   ...{ kind: 'composed', stage: 'final', fromLine: 4, toLine: 9, request: undefined, why: [] },
 };
+
+/** The image of one platform, with what became of its segments and layers. */
+export function imageFor(
+  architecture: string,
+  composed: Partial<ResultImage['composed']> = {},
+  digit = 'd',
+): ResultImage {
+  return {
+    platform: { os: 'linux', architecture },
+    composed: { walked: { segments: [APT, REST] }, layers: LAYERS, solved: [], ...composed },
+    image: {
+      digest: `sha256:${digit.repeat(64)}`,
+      manifest: { layers: [{ size: 5_000_000 }, { size: 22_000 }] },
+    },
+  };
+}
 
 /** A composed build of 1.5 s. */
 export function composedParts(parts: Partial<ComposedParts> = {}): ComposedParts {
   return {
     // A plan knows more than its result tells.
     plan: { ...PLAN, way: 'solved' } as ComposedParts['plan'],
-    composed: { walked: { segments: [APT, REST] }, layers: LAYERS, solved: [] },
-    digest: `sha256:${'d'.repeat(64)}`,
-    ...{ compressedBytes: 5_022_000, sentBytes: 20_500, pulledBytes: 700, seconds: 1.50049 },
+    images: [imageFor('amd64')],
+    index: undefined,
+    ...{ sentBytes: 20_500, pulledBytes: 700, seconds: 1.50049 },
     ...{ builder: undefined, looks: [], states: [], changes: [], troubles: [] },
     ...parts,
   };

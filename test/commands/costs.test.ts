@@ -23,8 +23,8 @@ ADD https://example.com/model.bin /model.bin
 async function surveyed(): Promise<Survey> {
   await using project = await projectOf({ Dockerfile: DOCKERFILE, 'app.py': '\n' });
   const request = toBuildRequest({}, project.path, { platform: ['linux/amd64'] });
-  const found = await survey(testHost(), request, { offline: true });
-  assert.ok(isSurveyed(found));
+  const [found] = await survey(testHost(), request, { offline: true });
+  assert.ok(found && isSurveyed(found));
   return found;
 }
 
@@ -67,8 +67,8 @@ test('copied files are named', async () => {
     Dockerfile: 'FROM python:3.11-slim\nCOPY a.txt /a\nCOPY . /app\nRUN make\n',
     'a.txt': '\n',
   });
-  const found = await survey(testHost(), toBuildRequest({}, project.path, {}), { offline: true });
-  assert.ok(isSurveyed(found));
+  const [found] = await survey(testHost(), toBuildRequest({}, project.path, {}), { offline: true });
+  assert.ok(found && isSurveyed(found));
   const [one] = costliest(found);
   assert.deepEqual([one?.repeats, one?.copies], ['application', ['COPY a.txt /a', 'COPY . /app']]);
 });

@@ -141,8 +141,24 @@ test('what is BuildKit\u2019s as a whole is told with its reason', async () => {
   assert.equal(record.way, 'solved');
   assert.match(record.reason ?? '', /Dockerfile:1: the stage starts from scratch$/);
   assert.match(text, /BuildKit would build all of it/);
-  const several = await offline(files.path, { platform: ['linux/amd64', 'linux/arm64'] });
-  assert.equal(several.record.reason, 'it is for several platforms');
+  const unclear = await offline(files.path, { platform: ['linux'] });
+  assert.equal(unclear.record.reason, '--platform linux is for the builder to explain');
+});
+
+test('each platform has a plan of its own, with its own bases', async () => {
+  await using files = await project({
+    Dockerfile:
+      'FROM python:3.11-slim AS for-amd64\nFROM python:3.12-slim AS for-arm64\nFROM for-$TARGETARCH\nCOPY app.py /\n',
+    'app.py': '',
+  });
+  const { record, text } = await offline(files.path, { platform: ['linux/amd64,linux/arm64'] });
+  const [other, ...more] = record.otherPlatforms ?? [];
+  assert.deepEqual([record.platform, other?.platform, more], ['linux/amd64', 'linux/arm64', []]);
+  assert.deepEqual(
+    [record, other].map((one) => one?.bases.map(({ reference }) => reference)),
+    [['python:3.11-slim'], ['python:3.12-slim']],
+  );
+  assert.match(text, /for linux\/amd64[\s\S]*for linux\/arm64/);
 });
 
 test('offline, a requirements file that is not there is not known either; a context that is not there is an error', async () => {

@@ -40,6 +40,8 @@ test('images with the same files and settings are the same, though their layers 
     {
       schemaVersion: 1,
       outcome: 'same',
+      check: 'image',
+      files: null,
       image: { reference: image.reference, digest: image.digest, platform: 'linux/amd64', layers: 3 },
       plain: { reference: plain.reference, digest: plain.digest, layers: 2 },
       constraints: { from: null, versions: 0, why: null },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { registryRepository } from '../../src/cache/repository.ts';
-import { composedImage, publishImage, unusableIn } from '../../src/compose/publish.ts';
+import { composedImage, composedIndex, publishImage, unusableIn } from '../../src/compose/publish.ts';
 import type { ImageState, KnownBlob } from '../../src/compose/state.ts';
 import { temporaryDirectory } from '../../src/host/files.ts';
 import { MEDIA } from '../../src/image/oci.ts';
@@ -246,4 +246,29 @@ test('what is damaged where it is copied from is told the same way', async () =>
 test('other errors are not of blobs', () => {
   assert.equal(unusableIn(new Error('x')), undefined);
   assert.equal(unusableIn(undefined), undefined);
+});
+
+test('an index names its images in their order, as buildx writes it', () => {
+  const image = (text: string) => composedImage(stateOf(0), { ...configOf(), history: [] }, [], text);
+  const platforms = [
+    { os: 'linux', architecture: 'arm64' },
+    { os: 'linux', architecture: 'arm', variant: 'v7' },
+  ];
+  const images = platforms.map((platform, at) => ({
+    platform,
+    image: image(`2024-01-0${at + 1}T00:00:00Z`),
+  }));
+  const { bytes, digest } = composedIndex(images, { team: 'web' });
+  assert.equal(digest, `sha256:${sha256(bytes)}`);
+  const text = bytes.toString('utf8');
+  assert.equal(text, JSON.stringify(JSON.parse(text), undefined, 2));
+  assert.deepEqual(JSON.parse(text), {
+    schemaVersion: 2,
+    mediaType: MEDIA.index,
+    manifests: images.map(({ platform, image: { digest: own, manifestBytes } }) => ({
+      ...{ mediaType: MEDIA.manifest, digest: own, size: manifestBytes.length, platform },
+    })),
+    annotations: { team: 'web' },
+  });
+  assert.equal('annotations' in JSON.parse(composedIndex(images).bytes.toString('utf8')), false);
 });

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { prefixKey, prefixPoint } from '../../src/compose/prefix.ts';
 import { solveRequest } from '../../src/compose/solve-request.ts';
+import { stateOf } from '../../src/compose/stage-states.ts';
 import { type GivenImage, type ImageState, NotComposable } from '../../src/compose/state.ts';
-import { type ComposeRequest, stateOf } from '../../src/compose/walk.ts';
+import type { ComposeRequest } from '../../src/compose/walk.ts';
 import { readContext } from '../../src/context/read.ts';
 import type { ContainerConfig } from '../../src/image/oci.ts';
 import { emptyIndex } from '../../src/image/path-index.ts';
@@ -50,6 +51,7 @@ async function setUp(build: Build) {
   const state = stateOf(given, { ...started, image: { ...started.image, config: config.config } });
   const request: ComposeRequest = {
     ...{ dockerfile, graph, platform: { os: 'linux', architecture: 'amd64' }, mtime: 1, forced: new Map() },
+    ...{ composes: true, secrets: new Map() },
     options: { buildArguments: new Map(Object.entries(build.arguments ?? {})) },
     ...{ runFlags: build.flags ?? [], compression: build.compression ?? 'zstd' },
     openLayer: () => Promise.reject(new Error('no layer is read')),

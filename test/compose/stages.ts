@@ -44,18 +44,33 @@ export function readStage(text: string, buildArguments: Readonly<Record<string, 
   return { dockerfile, graph, node, states };
 }
 
+/** The last stage of a Dockerfile, on an image without anything that configures pip and without virtual environments. */
+export function stageOf(text: string): CuttableStage {
+  const { node, states } = readStage(text);
+  return {
+    ...{ path: 'Dockerfile', node, states, pipConfigurations: [], forced: new Map() },
+    ...{
+      hasEnvironment: () => false,
+      composes: true,
+      home: '/root',
+      poetryConfigurations: [],
+      secrets: new Map(),
+    },
+  };
+}
+
 /** The parts of the last stage of a Dockerfile. */
 export function partsOf(text: string, rest: Partial<CuttableStage> = {}): readonly Part[] {
-  const { node, states } = readStage(text);
-  return cutStage({ path: 'Dockerfile', node, states, pipConfigurations: [], forced: new Map(), ...rest });
+  return cutStage({ ...stageOf(text), ...rest });
 }
 
 /** Each part as one word or two: `plain 0`, `install 2`, `solved 0-1`, `splice 3-4 of 0`. */
 export function shapeOf(text: string, rest: Partial<CuttableStage> = {}): readonly string[] {
   return partsOf(text, rest).map((part) => {
     if (part.kind === 'plain' || part.kind === 'install') return `${part.kind} ${part.at}`;
+    if (part.kind === 'skeleton') return `skeleton of ${part.at}`;
     const range = `${part.kind} ${part.from}-${part.to}`;
     if (part.kind === 'splice') return `${range} of ${part.source}`;
-    return part.command === undefined ? range : `${range} with ${part.command}`;
+    return range;
   });
 }

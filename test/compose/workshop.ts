@@ -132,15 +132,18 @@ async function poorEnvironment(root: string, temporary: string): Promise<NodeJS.
   };
 }
 
-/** Reads an image of a registry as a runtime would, and checks that it is one. */
-export async function readImage(reference: string): Promise<ReadImage> {
+/**
+ * Reads an image of a registry as a runtime would, and checks that it is one.
+ *
+ * @param platform of an index
+ */
+export async function readImage(reference: string, platform = OWN_PLATFORM): Promise<ReadImage> {
   const parsed = parseReference(reference);
   const host = testHost({ env: { DOCKER_CONFIG: '/nonexistent' } });
-  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
   const { digest, manifest, config, layers } = await openImage(
     registrySource(host, parsed),
     parsed.digest ?? parsed.tag ?? 'latest',
-    `linux/${architecture}`,
+    platform,
   );
   const tree = await treeOfLayers(layers);
   assert.deepEqual(
@@ -160,6 +163,8 @@ export async function readImage(reference: string): Promise<ReadImage> {
   const holds = (path: string, text: string) => tree.entries.get(path)?.sha256 === sha256(Buffer.from(text));
   return { digest, manifest, config, tree, holds };
 }
+
+const OWN_PLATFORM = `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`;
 
 /** What builds left behind in their temporary directory. */
 export async function leftIn({ temporary }: Pick<Workshop, 'temporary'>): Promise<readonly string[]> {

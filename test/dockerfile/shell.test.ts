@@ -87,8 +87,6 @@ test('anything that is more than simple commands is named', () => {
     'a ${B:-c}': /more than a variable/,
     'a $1 $@': /more than a variable/,
     "a $'b'": /more than a variable/,
-    'a *.txt': /pattern/,
-    'a b?': /pattern/,
     'a {b,c}': /braces/,
     'for x in a; do b; done': /"for"/,
     'if a; then b; fi': /"if"/,
@@ -113,6 +111,18 @@ test('anything that is more than simple commands is named', () => {
     assert.ok('reason' in parsed, text);
     assert.match(parsed.reason, reason, text);
   }
+});
+
+test('a word that may stand for file names is told', () => {
+  for (const [text, pattern] of [
+    ['a *.txt', true],
+    ['a b?', true],
+    ['a b[c]', true],
+    ["a '*.txt' ", false],
+    ['a "b?"', false],
+    ['a \\*', false],
+  ] as const)
+    assert.equal(commands(text)[0]?.words[1]?.pattern, pattern, text);
 });
 
 test('a value that is not known, or that a shell would cut, is a reason', () => {

@@ -22,7 +22,7 @@ import { createBuildProgress } from '../../src/engine/progress.ts';
 import { run } from '../../src/host/exec.ts';
 import { temporaryDirectory } from '../../src/host/files.ts';
 import { type BuildResultParts, buildResult } from '../../src/report/build-result.ts';
-import { composedParts } from '../commands/composed-sample.ts';
+import { composedParts, imageFor, REST } from '../commands/composed-sample.ts';
 import { projectOf } from '../commands/launch.ts';
 import { ANSWERS, putPrograms } from '../engine/programs.ts';
 import { testHost } from '../support/host.ts';
@@ -108,7 +108,16 @@ function assertStrict(name: (typeof NAMES)[number], value: object): void {
   }
 }
 
-const OPTIONAL = ['excused.mtime', 'pid', 'error.hint', 'daemon.pid', 'daemon.address', 'daemon.version'];
+const OPTIONAL = [
+  'excused.mtime',
+  'image.platforms',
+  'segments.platform',
+  'pid',
+  'error.hint',
+  'daemon.pid',
+  'daemon.address',
+  'daemon.version',
+];
 
 /** A value again for each field in it, once with the field under another name and once without. */
 function* spoiled(value: unknown, path = ''): Generator<[path: string, misspelt: unknown, without: unknown]> {
@@ -266,6 +275,14 @@ test('the result of a build is as its schema says, and nothing else is', () => {
 
 test('the result of a composed build is as its schema says, and nothing else is', () => {
   const result = composedResult(composedParts());
+  const several = composedResult(
+    composedParts({
+      images: [imageFor('amd64', { walked: { segments: [REST] } }), imageFor('arm64')],
+      index: { digest: `sha256:${'f'.repeat(64)}` },
+    }),
+  );
+  assertValid('build-result', several);
+  assertStrict('build-result', several);
   assertValid('build-result', result);
   assertStrict('build-result', result);
   assert.equal(result.segments[0]?.reasons.length, 1);

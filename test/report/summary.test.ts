@@ -141,6 +141,21 @@ test('a composed build: how many layers there were, and which were made; no buil
   ]);
 });
 
+test('of several platforms each image is named, and what only one of them had solved', () => {
+  const platforms = ['amd64', 'arm64'].map((name, at) => ({
+    ...{ platform: `linux/${name}`, digest: `sha256:${String(at).repeat(64)}`, compressedBytes: 40_000_000 },
+  }));
+  const image = { digest: DIGEST, references: ['a:1'], compressedBytes: 80_000_000, platforms };
+  const said = lines(composedBuild({ image, segments: [{ ...APT, platform: 'linux/amd64' }] }));
+  assert.deepEqual(said.slice(1, 5), [
+    '  image   a:1',
+    `          ${DIGEST}, 80.0 MB compressed`,
+    `          linux/amd64: sha256:${'0'.repeat(64)}, 40.0 MB`,
+    `          linux/arm64: sha256:${'1'.repeat(64)}, 40.0 MB`,
+  ]);
+  assert.ok(said.includes('  solved  Dockerfile:2 RUN for linux/amd64: apt-get is run'), said.join('\n'));
+});
+
 test('a composed build that made much names none of it', () => {
   const made = Array.from({ length: 6 }, (_, at) => ({ title: `p${at} 1.0`, bytes: 1_000, seconds: 0.1 }));
   const said = lines(composedBuild({ layers: { given: 0, found: 0, made } }));

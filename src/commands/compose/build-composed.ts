@@ -9,9 +9,10 @@ import type { BuildResult } from '../../report/build-result.ts';
 import type { GatheredFacts } from '../build-facts.ts';
 import { announce } from '../build-publish.ts';
 import type { BuildRequest } from '../build-request.ts';
-import { type ComposedBuild, composeBuild } from './compose-build.ts';
+import { type ComposedBuild, composeBuild, type PlatformImage } from './compose-build.ts';
 import { composedResult } from './composed-result.ts';
 import { type ReadFacts, unsuitedFor } from './suits.ts';
+import type { Workshop } from './workshop.ts';
 
 /** A composed build, or why BuildKit has to solve all of it. */
 export type ComposeOutcome =
@@ -22,6 +23,7 @@ export type ComposeOutcome =
 /**
  * Composes the image, if that is asked for and possible.
  *
+ * @param workshop what other builds of the run share; default: one of its own
  * @throws LayerwrightError `NOT_COMPOSABLE` (1) with `--way composed` if something has to run
  */
 export async function buildComposed(
@@ -30,32 +32,26 @@ export async function buildComposed(
   facts: GatheredFacts,
   plan: BuildPlan,
   started: number,
+  workshop?: Workshop,
 ): Promise<ComposeOutcome> {
   const { way } = request.wishes;
   if (way === 'solved') return leftToBuildKit(plan, '--way solved');
   const unsuited = unsuitedFor(request, facts, plan);
   if (unsuited !== undefined) return refused(way, plan, facts, undefined, unsuited, undefined);
   try {
-    const built = await composeBuild(host, request, facts as ReadFacts, plan);
+    const built = await composeBuild(host, request, facts as ReadFacts, plan, workshop);
     const result = composedResult({
       plan,
-      ...resultParts(built),
+      ...built,
       seconds: (host.clock.monotonicMs() - started) / 1000,
     });
-    const { image } = built;
+    const metadata = metadataOf(built, plan);
     if (request.passed.imageIdFile !== undefined)
-      await writeFileAtomic(resolve(host.cwd, request.passed.imageIdFile), image.digest);
-    const metadata = {
-      'containerimage.config.digest': image.manifest.config.digest,
-      'containerimage.descriptor': {
-        mediaType: MEDIA.manifest,
-        digest: image.digest,
-        size: image.manifestBytes.length,
-      },
-      'containerimage.digest': image.digest,
-      'image.name': plan.tags.join(','),
-    };
-    await announce(host, request, plan, metadata, result);
+      await writeFileAtomic(
+        resolve(host.cwd, request.passed.imageIdFile),
+        metadata['containerimage.config.digest'] ?? metadata['containerimage.digest'],
+      );
+    await announce(host, request, plan, { ...metadata }, result);
     return { result };
   } catch (error) {
     if (error instanceof MustRun) throw mustRun(error.obstacles);
@@ -64,11 +60,34 @@ export async function buildComposed(
   }
 }
 
-function resultParts({ image, ...built }: ComposedBuild) {
+interface ImageMetadata {
+  readonly 'containerimage.config.digest'?: string;
+  readonly 'containerimage.descriptor': object;
+  readonly 'containerimage.digest': string;
+  readonly 'image.name': string;
+}
+
+/** What buildx says of the same image; of an index there is no configuration. */
+function metadataOf({ images, index }: ComposedBuild, { tags }: BuildPlan): ImageMetadata {
+  const names = { 'image.name': tags.join(',') };
+  if (index !== undefined)
+    return {
+      'containerimage.descriptor': { mediaType: MEDIA.index, digest: index.digest, size: index.bytes.length },
+      'containerimage.digest': index.digest,
+      ...names,
+    };
+  const [{ image, platform }] = images as readonly [PlatformImage];
+  const { os, architecture, variant } = platform;
   return {
-    ...built,
-    digest: image.digest,
-    compressedBytes: image.manifest.layers.reduce((sum, { size }) => sum + size, 0),
+    'containerimage.config.digest': image.manifest.config.digest,
+    'containerimage.descriptor': {
+      mediaType: MEDIA.manifest,
+      digest: image.digest,
+      size: image.manifestBytes.length,
+      platform: { architecture, os, ...(variant ? { variant } : {}) },
+    },
+    'containerimage.digest': image.digest,
+    ...names,
   };
 }
 

@@ -1,24 +1,42 @@
 import type { CacheLook } from '../../cache/layer-cache.ts';
-import { sourceLabels } from '../../ci/labels.ts';
 import { type Composed, compose } from '../../compose/compose.ts';
 import type { KeeperTrouble } from '../../compose/keeper.ts';
 import type { UnusableBlobs } from '../../compose/layer-source.ts';
-import { type ComposedImage, composedImage, publishImage, unusableIn } from '../../compose/publish.ts';
+import {
+  type ComposedImage,
+  type ComposedIndex,
+  composedImage,
+  composedIndex,
+  unusableIn,
+} from '../../compose/publish.ts';
+import type { Platform } from '../../dockerfile/platform.ts';
 import type { Builder } from '../../engine/builder.ts';
 import type { BuildState } from '../../engine/progress.ts';
 import type { Host } from '../../host/host.ts';
 import { finalImage } from '../../image/config-start.ts';
-import { parseReference } from '../../image/reference.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { BuildRequest } from '../build-request.ts';
-import { baseRecords, lastBuild, rememberBuild } from './last-build.ts';
+import { type Annotations, annotationsOf, labelsOf } from './annotations.ts';
+import { baseRecords, type LastBuild, lastBuild, rememberBuild } from './last-build.ts';
 import { type Composition, openComposition } from './open-composition.ts';
+import { platformsOf } from './platforms.ts';
+import { publishAll } from './publish-all.ts';
 import type { ReadFacts } from './suits.ts';
+import { openWorkshop, type Workshop } from './workshop.ts';
+
+/** The image of one platform. */
+export interface PlatformImage {
+  readonly platform: Platform;
+  readonly composed: Composed;
+  readonly image: ComposedImage;
+}
 
 /** What a composed build came to. */
 export interface ComposedBuild {
-  readonly composed: Composed;
-  readonly image: ComposedImage;
+  /** In the order in which their platforms were asked for; at least one. */
+  readonly images: readonly PlatformImage[];
+  /** Over the images, if several platforms were asked for: what the tags name then. */
+  readonly index: ComposedIndex | undefined;
   /** Bytes that were sent to registries by us. */
   readonly sentBytes: number;
   /** Bytes of wheels and of layers that were looked into. */
@@ -35,10 +53,17 @@ export interface ComposedBuild {
   readonly changes: readonly string[];
 }
 
+/** One image on its way, with what the last build of its platform left. */
+interface Work {
+  readonly composition: Composition;
+  readonly last: LastBuild;
+}
+
 /**
- * Builds by composing what can be, has BuildKit solve the rest, and pushes the image. Layers that turn out to be lost or damaged
- * in a registry are made anew, once.
+ * Builds by composing what can be, has BuildKit solve the rest, and pushes the image of each platform, with an index if there are
+ * several. Layers that turn out to be lost or damaged in a registry are made anew, once.
  *
+ * @param shared what other builds of the run have too; default: a workshop of its own
  * @throws NotComposable if the Dockerfile has to be left to BuildKit as a whole; MustRun if nothing may be run and something has
  *   to be; LayerwrightError of all parts
  */
@@ -47,84 +72,131 @@ export async function composeBuild(
   request: BuildRequest,
   facts: ReadFacts,
   plan: BuildPlan,
+  shared?: Workshop,
 ): Promise<ComposedBuild> {
-  await using composition = await openComposition(host, request, facts, plan);
-  const { solver, wheels, recent, composer } = composition;
-  const last = lastBuild(host, composer.keeper, request, facts, composer.request);
-  const push = (unusable?: UnusableBlobs) =>
-    composeAndPush(composition, request, facts, plan, unusable, async (composed) => {
-      const [changes] = await Promise.all([
-        rememberBuild(last, {
-          ...{ composed, facts, solveSeconds: solver.seconds(), builtAt: host.clock.now().toISOString() },
-          bases: await baseRecords(composer.request, composer.world),
-        }),
-        composed.keep(),
-        recent.keep(composed.layers),
-      ]);
-      return changes;
-    });
-  const { composed, image, sentBytes, changes } = await push().catch((error: unknown) => {
-    const unusable = unusableIn(error);
-    if (unusable === undefined) throw error;
-    composition.forget(unusable);
-    return push(unusable);
-  });
-  return {
-    ...{ composed, image, sentBytes, changes },
-    pulledBytes: wheels.bytes() + composition.pulledBytes(),
-    builder: solver.builder(),
-    states: solver.states(),
-    looks: solver.looks(),
-    troubles: composition.keeper.troubles(),
-  };
+  if (shared !== undefined) return await composeIn(shared, request, facts, plan);
+  await using workshop = await openWorkshop(host, [request]);
+  return await composeIn(workshop, request, facts, plan);
 }
 
-/**
- * @param unusable what was not there at an earlier try
- * @param remember keeps what later builds begin from; side by side with the push, which it does not depend on
- */
+async function composeIn(
+  workshop: Workshop,
+  request: BuildRequest,
+  facts: ReadFacts,
+  plan: BuildPlan,
+): Promise<ComposedBuild> {
+  const stop = new AbortController();
+  try {
+    const works = await Promise.all(
+      platformsOf(request).map(async (platform): Promise<Work> => {
+        const composition = await openComposition(workshop, request, facts, plan, platform, stop.signal);
+        const { keeper, composer } = composition;
+        return { composition, last: lastBuild(workshop.host, keeper, request, facts, composer.request) };
+      }),
+    );
+    const push = (unusable?: UnusableBlobs) =>
+      composeAndPush(workshop, works, request, facts, plan, unusable);
+    const pushed = await push().catch((error: unknown) => {
+      const unusable = unusableIn(error);
+      if (unusable === undefined) throw error;
+      for (const { composition } of works) composition.forget(unusable);
+      return push(unusable);
+    });
+    const solvers = works.map(({ composition }) => composition.solver);
+    const troubles = new Set(works.flatMap(({ composition }) => composition.keeper.troubles()));
+    return {
+      ...pushed,
+      pulledBytes: workshop.takePulledBytes(),
+      builder: solvers.map((solver) => solver.builder()).find((builder) => builder !== undefined),
+      states: solvers.flatMap((solver) => solver.states()),
+      looks: solvers.map((solver) => solver.looks()).find((looks) => looks.length > 0) ?? [],
+      troubles: [...troubles],
+    };
+  } finally {
+    // What another platform still has solved is of no use when one has failed.
+    stop.abort();
+  }
+}
+
+/** @param unusable what was not there at an earlier try */
 async function composeAndPush(
-  { composer, platform, created, repository }: Composition,
+  workshop: Workshop,
+  works: readonly Work[],
   request: BuildRequest,
   facts: ReadFacts,
   plan: BuildPlan,
   unusable: UnusableBlobs | undefined,
-  remember: (composed: Composed) => Promise<readonly string[]>,
-): Promise<Pick<ComposedBuild, 'composed' | 'image' | 'sentBytes' | 'changes'>> {
-  const composed = await compose(composer, { begins: unusable === undefined });
-  const { state } = composed.walked;
+): Promise<Pick<ComposedBuild, 'images' | 'index' | 'sentBytes' | 'changes'>> {
+  const annotations = annotationsOf(request);
+  const images = await Promise.all(
+    works.map(async ({ composition }): Promise<PlatformImage> => {
+      const composed = await compose(composition.composer, { begins: unusable === undefined });
+      const image = imageOf(composition, composed, request, facts, annotations);
+      return { platform: composition.platform, composed, image };
+    }),
+  );
+  const index = images.length > 1 ? composedIndex(images, annotations.index) : undefined;
+  const { origin } = (works[0] as Work).composition.composer;
+  const [changes, publishedBytes] = await Promise.all([
+    Promise.all(images.map((image, at) => remember(workshop, works[at] as Work, image, facts))),
+    publishAll(plan, workshop.repository, { images, index, origin, distrusted: new Set(unusable?.lost) }),
+  ]);
+  const made = new Map(
+    images
+      .flatMap(({ composed }) => composed.layers)
+      .flatMap((one) => (one.layer.kind === 'given' ? [] : [[one.layer.key, one] as const])),
+  );
+  const kept = [...made.values(), ...images.flatMap(({ composed }) => composed.solved)];
+  const keptBytes = kept.reduce((sum, one) => sum + one.sentBytes, 0);
+  return { images, index, sentBytes: keptBytes + publishedBytes, changes: distinctChanges(changes) };
+}
+
+/** What changed for several platforms is told once, with what it cost the first one. */
+function distinctChanges(changes: readonly (readonly string[])[]): readonly string[] {
+  const before = new Set<string>();
+  return changes.flatMap((lines) => {
+    const own = lines.filter((line) => !before.has(subjectOf(line)));
+    for (const line of own) before.add(subjectOf(line));
+    return own;
+  });
+}
+
+/** A line of `changeText` without the costs at its end. */
+function subjectOf(line: string): string {
+  return line.replace(/; [^;]*\blayers?\b.*$/, '');
+}
+
+function imageOf(
+  { platform, created }: Composition,
+  { walked: { state }, layers }: Composed,
+  request: BuildRequest,
+  facts: ReadFacts,
+  annotations: Annotations,
+): ComposedImage {
   const config = finalImage(state.stage, {
     ...(request.wishes.platforms.length > 0 && { platform }),
-    labels: labelsOf(request, facts),
+    labels: labelsOf(request, facts.source),
   });
-  const blobs = composed.layers.map(({ blob }) => blob);
-  const annotations = Object.fromEntries(request.passed.annotations.map(splitOnce));
-  const image = composedImage(state, config, blobs, created, annotations);
-  const distrusted = new Set(unusable?.lost);
-  const pushes = [...tagsByRepository(plan)].map(([name, tags]) =>
-    publishImage(repository(name), tags, image, composer.origin, distrusted),
-  );
-  const [changes, ...published] = await Promise.all([remember(composed), ...pushes]);
-  const sentBytes = [...composed.layers, ...published].reduce((sum, one) => sum + one.sentBytes, 0);
-  return { composed, image, sentBytes, changes };
+  const blobs = layers.map(({ blob }) => blob);
+  return composedImage(state, config, blobs, created, annotations.manifest);
 }
 
-function labelsOf(request: BuildRequest, { source }: ReadFacts): Readonly<Record<string, string>> {
-  const labels = [...(request.sourceLabels ? sourceLabels(source) : []), ...request.passed.labels];
-  return Object.fromEntries(labels.map(splitOnce));
-}
-
-function splitOnce(text: string): readonly [string, string] {
-  const equals = text.indexOf('=');
-  return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
-}
-
-function tagsByRepository({ tags }: BuildPlan): ReadonlyMap<string, readonly string[]> {
-  const references = tags.map(parseReference);
-  return new Map(
-    [...Map.groupBy(references, ({ domain, path }) => `${domain}/${path}`)].map(([name, all]) => [
-      name,
-      all.map(({ tag }) => tag ?? 'latest'),
-    ]),
-  );
+/** Keeps what later builds begin from, side by side with the push, which it does not depend on. */
+async function remember(
+  { host }: Workshop,
+  { composition, last }: Work,
+  { composed }: PlatformImage,
+  facts: ReadFacts,
+): Promise<readonly string[]> {
+  const { composer, solver, recent } = composition;
+  const locks = new Set(composed.walked.installs.map(({ locked }) => locked.key));
+  const [changes] = await Promise.all([
+    rememberBuild(last, {
+      ...{ composed, facts, solveSeconds: solver.seconds(), builtAt: host.clock.now().toISOString() },
+      bases: await baseRecords(composer.request, composer.world),
+    }),
+    composed.keep(),
+    recent.keep(composed.layers, locks),
+  ]);
+  return changes;
 }

@@ -1,7 +1,8 @@
 import type { ComposedLayer } from '../../compose/compose.ts';
 import type { KeeperTrouble } from '../../compose/keeper.ts';
+import type { WalkedSegment } from '../../compose/segments.ts';
 import type { SolveRequest } from '../../compose/solve-request.ts';
-import type { WalkedSegment } from '../../compose/walk.ts';
+import { type Platform, platformText } from '../../dockerfile/platform.ts';
 import type { Builder } from '../../engine/builder.ts';
 import type { BuildState } from '../../engine/progress.ts';
 import { totalsOf } from '../../engine/progress-totals.ts';
@@ -13,6 +14,7 @@ import {
   type CacheWritten,
   cachesOf,
   cacheWarnings,
+  type ImageResult,
   type LayersResult,
   type SegmentResult,
 } from '../../report/build-result.ts';
@@ -22,17 +24,28 @@ export type ResultSegment = Pick<WalkedSegment, 'kind' | 'stage' | 'fromLine' | 
   readonly request: Pick<SolveRequest, 'key'> | undefined;
 };
 
-/** What a composed build's result is put together from. */
-export interface ComposedParts {
-  readonly plan: BuildPlan;
+/** The image of one platform. */
+export interface ResultImage {
+  readonly platform: Platform;
   readonly composed: {
     readonly walked: { readonly segments: readonly ResultSegment[] };
     readonly layers: readonly ComposedLayer[];
     /** What BuildKit solved in this run. */
-    readonly solved: readonly Pick<SolveRequest, 'key'>[];
+    readonly solved: readonly { readonly request: Pick<SolveRequest, 'key'> }[];
   };
-  readonly digest: string;
-  readonly compressedBytes: number;
+  readonly image: {
+    readonly digest: string;
+    readonly manifest: { readonly layers: readonly { readonly size: number }[] };
+  };
+}
+
+/** What a composed build's result is put together from. */
+export interface ComposedParts {
+  readonly plan: BuildPlan;
+  /** At least one. */
+  readonly images: readonly ResultImage[];
+  /** Over several images. */
+  readonly index: { readonly digest: string } | undefined;
   readonly sentBytes: number;
   readonly pulledBytes: number;
   readonly builder: Builder | undefined;
@@ -50,11 +63,10 @@ export interface ComposedParts {
 
 /** The result of a composed build. Pure. */
 export function composedResult(parts: ComposedParts): BuildResult {
-  const { plan, composed, builder, states } = parts;
+  const { plan, images, builder, states } = parts;
   const totals = states.map(totalsOf);
   const sum = (of: (totals: ReturnType<typeof totalsOf>) => number) =>
     totals.reduce((all, one) => all + of(one), 0);
-  const solved = new Set(composed.solved.map(({ key }) => key));
   const cache = cachesOfAll(parts);
   return {
     schemaVersion: 1,
@@ -62,10 +74,10 @@ export function composedResult(parts: ComposedParts): BuildResult {
     target: plan.target,
     platforms: plan.platforms,
     way: 'composed',
-    reason: reasonOf(composed),
+    reason: reasonOf(images),
     builder: builder === undefined ? null : { name: builder.name, driver: builder.driver },
-    segments: composed.walked.segments.map((segment) => segmentResult(segment, solved)),
-    layers: layersResult(composed.layers),
+    segments: segmentsResult(images),
+    layers: layersResult(distinctLayers(images)),
     changes: parts.changes,
     stages: [],
     steps: {
@@ -91,7 +103,7 @@ export function composedResult(parts: ComposedParts): BuildResult {
     },
     cache,
     directories: [],
-    image: { digest: parts.digest, references: plan.tags, compressedBytes: parts.compressedBytes },
+    image: imageResult(parts),
     warnings: [...cacheWarnings(cache), ...parts.troubles.map(troubleWarning)],
     next: [],
   };
@@ -103,9 +115,60 @@ function troubleWarning({ detail }: KeeperTrouble): BuildResult['warnings'][numb
   return { message, detail, file: null, line: null, url: null };
 }
 
-function reasonOf({ walked, solved }: ComposedParts['composed']): string {
-  if (walked.segments.every(({ kind }) => kind === 'composed')) return 'nothing has to run';
-  return solved.length === 0 ? 'what has to run was solved before' : 'BuildKit solved what has to run';
+function reasonOf(images: readonly ResultImage[]): string {
+  const segments = images.flatMap(({ composed }) => composed.walked.segments);
+  if (segments.every(({ kind }) => kind === 'composed')) return 'nothing has to run';
+  return images.every(({ composed }) => composed.solved.length === 0)
+    ? 'what has to run was solved before'
+    : 'BuildKit solved what has to run';
+}
+
+/** What the tags name; `compressedBytes` of an index are those of all its images. */
+function imageResult({ plan, images, index }: ComposedParts): ImageResult {
+  const manifests = images.map(({ platform, image }) => ({
+    ...{ platform: platformText(platform), digest: image.digest },
+    compressedBytes: image.manifest.layers.reduce((sum, { size }) => sum + size, 0),
+  }));
+  return {
+    digest: index?.digest ?? (manifests[0]?.digest as string),
+    references: plan.tags,
+    compressedBytes: manifests.reduce((sum, { compressedBytes }) => sum + compressedBytes, 0),
+    ...(index !== undefined && { platforms: manifests }),
+  };
+}
+
+/** A layer that several platforms have counts with the first. */
+function distinctLayers(images: readonly ResultImage[]): readonly ComposedLayer[] {
+  const before = new Set<string>();
+  return images.flatMap(({ composed: { layers } }) => {
+    const keyed = layers.map((one) => {
+      const { layer } = one;
+      return { one, key: layer.kind === 'given' ? layer.blob.descriptor.digest : layer.key };
+    });
+    const own = keyed.filter(({ key }) => !before.has(key));
+    for (const { key } of own) before.add(key);
+    return own.map(({ one }) => one);
+  });
+}
+
+/** A segment that came about in the same way for each platform is told once, else with the platform. */
+function segmentsResult(images: readonly ResultImage[]): readonly SegmentResult[] {
+  const all = images.flatMap(({ platform, composed: { walked, solved } }) => {
+    const keys = new Set(solved.map(({ request }) => request.key));
+    return walked.segments.map((segment) => ({
+      platform: platformText(platform),
+      segment: segmentResult(segment, keys),
+    }));
+  });
+  const alike = [...Map.groupBy(all, ({ segment }) => JSON.stringify(segment)).values()];
+  const told = alike.flatMap((same): readonly SegmentResult[] => {
+    const [{ segment }] = same as [(typeof all)[number]];
+    return same.length === images.length
+      ? [segment]
+      : same.map((one) => ({ ...segment, platform: one.platform }));
+  });
+  // Those of one image stay in the order of the walk.
+  return images.length === 1 ? told : told.sort((a, b) => a.fromLine - b.fromLine);
 }
 
 /** Each layer cache once, though each segment reads and writes it: the best that reading, the worst that writing came to. */

@@ -40,8 +40,11 @@ export function lastBuild(
 ): LastBuild {
   const key = keyOf('last', {
     branch: facts.source.branch,
-    dockerfile: facts.file && relative(resolve(host.cwd, request.context), facts.file),
+    // A copy is elsewhere each time.
+    dockerfile: request.fileName ?? (facts.file && relative(resolve(host.cwd, request.context), facts.file)),
     target: request.wishes.targetName,
+    // Targets of a bake file may have a Dockerfile in common, or one of the same name.
+    ...(request.part === undefined ? {} : { part: request.part }),
     platform: platformText(platform),
   });
   const record = keeper.find('last', key).then((artifact) => readRecord(artifact?.config));

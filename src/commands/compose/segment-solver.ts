@@ -1,28 +1,31 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CacheLook, lookAtLayerCache } from '../../cache/layer-cache.ts';
+import type { SolveTarget } from '../../compose/compose.ts';
 import type { SolveRequest } from '../../compose/solve-request.ts';
 import { NotComposable } from '../../compose/state.ts';
 import { continueFrom } from '../../dockerfile/cut.ts';
 import { parseDockerfile } from '../../dockerfile/parse.ts';
-import { platformText } from '../../dockerfile/platform.ts';
-import { type Builder, chooseBuilder } from '../../engine/builder.ts';
+import { normalPlatform, platformText } from '../../dockerfile/platform.ts';
+import { type Builder, inspectBuilder } from '../../engine/builder.ts';
 import type { BuildState } from '../../engine/progress.ts';
 import { kindOf } from '../../host/files.ts';
 import type { Host } from '../../host/host.ts';
 import { type BuildPlan, formatCsv } from '../../plan/build-plan.ts';
-import { stepsFor } from '../../report/steps.ts';
 import { buildxCall } from '../build-call.ts';
 import type { GatheredFacts } from '../build-facts.ts';
 import { handOver } from '../build-handover.ts';
 import type { BuildRequest } from '../build-request.ts';
 import { runBuildx } from '../build-run.ts';
 import { builderNeeds, cacheReferences } from '../prepare.ts';
+import { canRun, hostPlatform } from './platforms.ts';
 import type { ReadFacts } from './suits.ts';
+import type { Workshop } from './workshop.ts';
 
 /** Solves segments by BuildKit; the builder is chosen, or started, when the first one comes. */
 export interface SegmentSolver {
-  readonly solve: (request: SolveRequest, from: string, tag: string) => Promise<void>;
+  /** @throws NotComposable if the builder cannot run programs of the segment's platform; those of the engine */
+  readonly solve: (request: SolveRequest, from: string, target: SolveTarget) => Promise<void>;
   /** From now on caches are passed over: what they say is in a registry is not there. */
   readonly distrustCaches: () => void;
   /** The builder, if one was needed. */
@@ -31,17 +34,19 @@ export interface SegmentSolver {
   readonly states: () => readonly BuildState[];
   /** Wall-clock seconds of each segment, by its key. */
   readonly seconds: () => ReadonlyMap<string, number>;
-  readonly release: () => Promise<void>;
 }
 
-/** @param directory for the Dockerfiles that BuildKit gets: existing, absolute */
+/**
+ * @param host ends what is solved with its signal
+ * @param plan of the segments' platform alone
+ */
 export function segmentSolver(
+  workshop: Workshop,
   host: Host,
   request: BuildRequest,
   facts: ReadFacts,
   plan: BuildPlan,
   cacheName: string,
-  directory: string,
 ): SegmentSolver {
   let started: Promise<{ builder: Builder; looks: readonly CacheLook[] }> | undefined;
   let ready: { builder: Builder; looks: readonly CacheLook[] } | undefined;
@@ -49,7 +54,7 @@ export function segmentSolver(
   const seconds = new Map<string, number>();
   const start = async () => {
     const [builder, looks] = await Promise.all([
-      chooseBuilder(host, stepsFor(host, request.progress), builderNeeds(request, plan, facts.dockerfile)),
+      workshop.builder(builderNeeds(request, plan, facts.dockerfile)),
       Promise.all(cacheReferences(plan).map((reference) => lookAtLayerCache(host, reference))),
     ]);
     ready = { builder, looks };
@@ -57,17 +62,16 @@ export function segmentSolver(
   };
   let trusted = true;
   return {
-    async solve(segment, from, tag) {
+    async solve(segment, from, target) {
       started ??= start();
       const { builder, looks } = await started;
-      const own = await segmentFacts(facts, segment, from, join(directory, String(states.length)));
-      const name = `${cacheName}:${tag}`;
-      const layers = { 'oci-mediatypes': 'true', compression: request.wishes.compression };
-      const segmentPlan = {
-        ...plan,
-        tags: [],
-        outputs: [formatCsv({ type: 'image', push: 'true', name, ...layers })],
-      };
+      await requireRunnable(host, facts, segment, builder).catch((error: unknown) => {
+        // If BuildKit fails at it, nothing else would say why it was asked.
+        if (error instanceof NotComposable) workshop.steps.note(`BuildKit builds all of it: ${error.reason}`);
+        throw error;
+      });
+      const own = await segmentFacts(facts, segment, from, await workshop.subdirectory());
+      const segmentPlan = { ...plan, tags: [], outputs: [outputTo(target, cacheName, request)] };
       const segmentRequest = requestOf(request, facts, trusted);
       await using handover = await handOver(host, segmentRequest, own, segmentPlan, builder);
       const call = handover.applyTo(buildxCall(segmentRequest, own, segmentPlan, looks, []));
@@ -83,10 +87,40 @@ export function segmentSolver(
     looks: () => ready?.looks ?? [],
     states: () => states,
     seconds: () => seconds,
-    release: async () => {
-      await started?.then(({ builder }) => builder.release()).catch(() => {});
-    },
   };
+}
+
+/** What goes to this machine is read there, and compressed when it is laid out anew. */
+function outputTo(target: SolveTarget, cacheName: string, { wishes }: BuildRequest): string {
+  if (target.kind === 'layout')
+    return formatCsv({ type: 'oci', tar: 'false', dest: target.directory, compression: 'uncompressed' });
+  const { compression } = wishes;
+  const name = `${cacheName}:${target.tag}`;
+  return formatCsv({ type: 'image', push: 'true', name, 'oci-mediatypes': 'true', compression });
+}
+
+/**
+ * A builder without an emulator fails at the first program of another platform: known before anything is sent to it, BuildKit
+ * gets the whole build to decide about.
+ */
+async function requireRunnable(
+  host: Host,
+  { dockerfile }: ReadFacts,
+  { node, from, to, parent }: SolveRequest,
+  builder: Builder,
+): Promise<void> {
+  const platform = normalPlatform(parent.stage.image);
+  if (platformText(platform) === platformText(hostPlatform())) return;
+  const runs = node.instructions.slice(from, to + 1).find(({ kind }) => kind === 'run');
+  if (runs === undefined) return;
+  const state = await inspectBuilder({ ...host, env: builder.env }, builder.command, builder.name);
+  const listed = state?.platforms ?? [];
+  if (canRun(listed, platform)) return;
+  throw new NotComposable(
+    0,
+    `${dockerfile.path}:${runs.line}: RUN has to run for ${platformText(platform)}, and builder "${builder.name}" runs ${listed.join(', ')}`,
+    'Give the builder an emulator (docker run --privileged --rm tonistiigi/binfmt --install all), or a node of that platform.',
+  );
 }
 
 /** What belongs to the image as a whole is left out: it is said of the composed one. */
@@ -129,7 +163,6 @@ async function segmentFacts(
     command,
   });
   if (cut.reason !== undefined) throw new NotComposable(lines[0], cut.reason);
-  await mkdir(directory, { recursive: true });
   const file = join(directory, 'Dockerfile');
   await writeFile(file, cut.text);
   const ignore = `${facts.file}.dockerignore`;

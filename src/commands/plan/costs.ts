@@ -1,5 +1,5 @@
+import type { WalkedSegment } from '../../compose/segments.ts';
 import type { Obstacle } from '../../compose/state.ts';
-import type { WalkedSegment } from '../../compose/walk.ts';
 import { type StageNode, stageNode } from '../../dockerfile/graph.ts';
 import type { ExplainedInstruction, Repeats } from '../../report/explain-result.ts';
 import type { Survey } from './survey.ts';

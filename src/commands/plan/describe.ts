@@ -1,7 +1,7 @@
-import type { InstalledStep } from '../../compose/install-step.ts';
+import type { InstalledStep } from '../../compose/installation.ts';
 import { isWorthAsking } from '../../compose/layer-source.ts';
+import type { WalkedSegment } from '../../compose/segments.ts';
 import type { GivenImage, ImageLayer } from '../../compose/state.ts';
-import type { WalkedSegment } from '../../compose/walk.ts';
 import { stageNode } from '../../dockerfile/graph.ts';
 import { platformText } from '../../dockerfile/platform.ts';
 import { parseReference } from '../../image/reference.ts';
@@ -12,14 +12,14 @@ import type {
   PlanCounts,
   PlanDependencies,
   PlanLayer,
+  PlanPart,
   PlanPython,
-  PlanResult,
   PlanSegment,
 } from '../../report/plan-result.ts';
 import { bytesOfLayer, type Survey, type Unsurveyed } from './survey.ts';
 
 /** A survey as it is printed: everything in the order of the file, of the image, or of names. Pure. */
-export function describeSurvey(survey: Survey): PlanResult {
+export function describeSurvey(survey: Survey): PlanPart {
   const { walked, request, facts, there, repository } = survey;
   const offline = there === undefined;
   const layers = walked.state.layers.map((layer) => layerOf(survey, layer));
@@ -38,7 +38,7 @@ export function describeSurvey(survey: Survey): PlanResult {
 }
 
 /** A build that is BuildKit's as a whole. Pure. */
-export function describeUnsurveyed({ facts, reason, hint }: Unsurveyed, offline: boolean): PlanResult {
+export function describeUnsurveyed({ facts, reason, hint }: Unsurveyed, offline: boolean): PlanPart {
   return {
     schemaVersion: 1,
     ...{ offline, dockerfile: facts.dockerfile?.path ?? null, target: targetName(facts), platform: null },
@@ -195,6 +195,6 @@ function countsOf({ walked, request }: Survey, layers: readonly PlanLayer[]): Pl
 }
 
 function placesToRun({ walked }: Survey): readonly string[] {
-  const missing = walked.segments.filter(({ kind, isThere }) => kind === 'solved' && !isThere);
+  const missing = walked.segments.filter(({ kind, isThere }) => kind !== 'composed' && !isThere);
   return [...new Set(missing.flatMap(({ why }) => why.map(({ place }) => place)))];
 }

@@ -9,6 +9,7 @@ import {
   type WrittenLayer,
 } from '../../compose/state.ts';
 import type { ComposeRequest, Walked, World } from '../../compose/walk.ts';
+import type { Platform } from '../../dockerfile/platform.ts';
 import type { Host } from '../../host/host.ts';
 import { inParallel } from '../../host/parallel.ts';
 import { planBuild } from '../../plan/build-plan.ts';
@@ -16,7 +17,9 @@ import { type GatheredFacts, gatherBuildFacts } from '../build-facts.ts';
 import type { BuildRequest } from '../build-request.ts';
 import { baseRecords, lastBuild } from '../compose/last-build.ts';
 import { openComposition, timeOf, understoodStages } from '../compose/open-composition.ts';
+import { platformsOf } from '../compose/platforms.ts';
 import { type ReadFacts, unsuitedFor } from '../compose/suits.ts';
+import { openWorkshop, type Workshop } from '../compose/workshop.ts';
 
 /** What a build would do, found out without doing it. */
 export interface Survey {
@@ -46,28 +49,29 @@ export interface Unsurveyed {
 const AT_ONCE = 16;
 
 /**
- * Finds out what a build would do. Nothing is made, solved or pushed: what is learnt of base images and locks is kept on this
- * machine.
+ * Finds out what a build would do, for each of its platforms. Nothing is made, solved or pushed: what is learnt of base images and
+ * locks is kept on this machine.
  *
  * @param offline if nothing but this machine may be asked
+ * @returns at least one: in the order of the platforms, or why BuildKit would solve all of it
  * @throws LayerwrightError of facts, base images, requirements, indexes and the context
  */
 export async function survey(
   host: Host,
   asked: BuildRequest,
   { offline = false }: { readonly offline?: boolean } = {},
-): Promise<Survey | Unsurveyed> {
+): Promise<readonly (Survey | Unsurveyed)[]> {
   const facts = await gatherBuildFacts(host, asked);
   const request = pushing(asked);
   const plan = planBuild(facts, request.wishes);
   const reason = unsuitedFor(request, facts, { ...plan, tags: ['a tag is given when it is built'] });
-  if (reason !== undefined) return { facts, reason, hint: undefined };
+  if (reason !== undefined) return [{ facts, reason, hint: undefined }];
   const read = facts as ReadFacts;
   try {
-    return offline ? await offlineSurvey(host, request, read) : await onlineSurvey(host, request, read);
+    return offline ? await offlineSurveys(host, request, read) : await onlineSurveys(host, request, read);
   } catch (error) {
     if (!(error instanceof NotComposable)) throw error;
-    return { facts, reason: `${read.dockerfile.path}:${error.line}: ${error.reason}`, hint: error.hint };
+    return [{ facts, reason: `${read.dockerfile.path}:${error.line}: ${error.reason}`, hint: error.hint }];
   }
 }
 
@@ -85,11 +89,27 @@ function pushing(request: BuildRequest): BuildRequest {
   };
 }
 
-async function onlineSurvey(host: Host, request: BuildRequest, facts: ReadFacts): Promise<Survey> {
+async function onlineSurveys(
+  host: Host,
+  request: BuildRequest,
+  facts: ReadFacts,
+): Promise<readonly Survey[]> {
+  await using workshop = await openWorkshop(host, [request], { looksOnly: true });
+  const surveys: Survey[] = [];
+  for (const platform of platformsOf(request))
+    surveys.push(await onlineSurvey(workshop, request, facts, platform));
+  return surveys;
+}
+
+async function onlineSurvey(
+  workshop: Workshop,
+  request: BuildRequest,
+  facts: ReadFacts,
+  platform: Platform,
+): Promise<Survey> {
   const plan = planBuild(facts, request.wishes);
-  await using composition = await openComposition(host, request, facts, plan, { looksOnly: true });
-  const { composer, cache } = composition;
-  const last = lastBuild(host, composer.keeper, request, facts, composer.request);
+  const { composer, cache } = await openComposition(workshop, request, facts, plan, platform);
+  const last = lastBuild(workshop.host, composer.keeper, request, facts, composer.request);
   const walked = await walkSurely(composer);
   const layers = walked.state.layers.filter((layer) => layer.kind !== 'given');
   const found = await inParallel(layers, AT_ONCE, async (layer) =>
@@ -104,15 +124,33 @@ async function onlineSurvey(host: Host, request: BuildRequest, facts: ReadFacts)
   };
 }
 
-async function offlineSurvey(host: Host, request: BuildRequest, facts: ReadFacts): Promise<Survey> {
-  const stages = understoodStages(host, request, facts);
+async function offlineSurveys(
+  host: Host,
+  request: BuildRequest,
+  facts: ReadFacts,
+): Promise<readonly Survey[]> {
   const world = offlineWorld(host, resolve(host.cwd, request.context), facts.file);
+  return await Promise.all(
+    platformsOf(request).map((platform) => offlineSurvey(host, request, facts, platform, world)),
+  );
+}
+
+async function offlineSurvey(
+  host: Host,
+  request: BuildRequest,
+  facts: ReadFacts,
+  platform: Platform,
+  world: World,
+): Promise<Survey> {
+  const stages = understoodStages(host.env, request, facts, platform);
   const composing: Omit<ComposeRequest, 'forced'> = {
     ...stages,
     dockerfile: facts.dockerfile,
     runFlags: request.passed.other,
     compression: request.wishes.compression,
     mtime: await timeOf(request, facts, world),
+    composes: request.wishes.way !== 'split',
+    secrets: new Map(),
     openLayer: () => Promise.reject(new Error('a plan reads no layer')),
   };
   const walked = await walkSurely({ request: composing, world });

@@ -1,6 +1,8 @@
 import { walkSurely } from '../../compose/compose.ts';
-import type { InstalledStep } from '../../compose/install-step.ts';
+import type { InstalledStep } from '../../compose/installation.ts';
 import { NotComposable } from '../../compose/state.ts';
+import type { Walked } from '../../compose/walk.ts';
+import type { Platform } from '../../dockerfile/platform.ts';
 import { LayerwrightError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { formatReference, parseReference } from '../../image/reference.ts';
@@ -8,7 +10,9 @@ import { planBuild } from '../../plan/build-plan.ts';
 import { gatherBuildFacts } from '../build-facts.ts';
 import type { BuildRequest } from '../build-request.ts';
 import { openComposition } from '../compose/open-composition.ts';
+import { platformsOf } from '../compose/platforms.ts';
 import { type ReadFacts, unsuitedFor } from '../compose/suits.ts';
+import { openWorkshop, type Workshop } from '../compose/workshop.ts';
 import type { Constraints } from './plain-build.ts';
 
 /** What a composed build of the same Dockerfile comes to. */
@@ -19,8 +23,17 @@ export interface Composition {
   readonly solves: boolean;
 }
 
+/** A build that was walked as a composed one. */
+export interface WalkedBuild {
+  readonly workshop: Workshop;
+  readonly request: BuildRequest;
+  readonly facts: ReadFacts;
+  readonly platform: Platform;
+  readonly walked: Walked;
+}
+
 /**
- * Walks the Dockerfile as a composed build does, and makes, solves and sends nothing.
+ * What a composed build of the same Dockerfile comes to.
  *
  * @param image decides the cache repository, if the build names none
  * @returns a reason (for people) if it would not be composed, or cannot be walked now
@@ -30,20 +43,37 @@ export async function compositionOf(
   build: BuildRequest,
   image: string,
 ): Promise<Composition | { readonly reason: string }> {
+  return await withWalked(host, build, image, async ({ walked: { installs, segments } }) => ({
+    constraints: constraintsOf(installs),
+    solves: segments.some(({ kind }) => kind !== 'composed'),
+  }));
+}
+
+/**
+ * Walks the Dockerfile as a composed build does, and makes, solves and sends nothing.
+ *
+ * @param image decides the cache repository, if the build names none
+ * @param work gets what was found
+ * @returns a reason (for people) if it would not be composed, or cannot be walked now
+ */
+export async function withWalked<T>(
+  host: Host,
+  build: BuildRequest,
+  image: string,
+  work: (found: WalkedBuild) => Promise<T>,
+): Promise<T | { readonly reason: string }> {
   const request = composedRequest(build, image);
   const facts = await gatherBuildFacts(host, request);
   const plan = planBuild(facts, request.wishes);
   const unsuited = unsuitedFor(request, facts, plan);
   if (unsuited !== undefined) return { reason: unsuited };
+  const read = facts as ReadFacts;
   try {
-    await using composition = await openComposition(host, request, facts as ReadFacts, plan, {
-      looksOnly: true,
-    });
-    const { installs, segments } = await walkSurely(composition.composer);
-    return {
-      constraints: constraintsOf(installs),
-      solves: segments.some(({ kind }) => kind === 'solved'),
-    };
+    await using workshop = await openWorkshop(host, [request], { looksOnly: true });
+    const [platform] = platformsOf(request) as readonly [Platform];
+    const { composer } = await openComposition(workshop, request, read, plan, platform);
+    const walked = await walkSurely(composer);
+    return await work({ workshop, request, facts: read, platform, walked });
   } catch (error) {
     if (error instanceof NotComposable) return { reason: error.reason };
     // Whatever is wrong with the Dockerfile, the plain build says it too.

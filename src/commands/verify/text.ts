@@ -10,6 +10,7 @@ const SHOWN = 20;
 export function renderVerify(record: VerifyRecord): string {
   const lines = [
     headline(record),
+    ...checkLines(record),
     ...constraintLines(record),
     ...settingLines(record),
     ...fileLines(record),
@@ -19,7 +20,8 @@ export function renderVerify(record: VerifyRecord): string {
 }
 
 function headline(record: VerifyRecord): string {
-  const other = record.plain.reference ?? 'a plain build';
+  if (record.files !== null) return filesHeadline(record);
+  const other = record.plain?.reference ?? 'a plain build';
   const looked = `${number(record.paths)} paths in ${formatSeconds(record.seconds)}`;
   if (record.outcome === 'same') return `✓ ${record.image.reference} is the same as ${other}: ${looked}`;
   const paths = new Set(record.differences.map(({ path }) => path)).size;
@@ -28,6 +30,24 @@ function headline(record: VerifyRecord): string {
     ...(record.settings.length > 0 ? [count(record.settings.length, 'setting')] : []),
   ].join(' and ');
   return `✗ ${record.image.reference} differs from ${other} in ${what}: ${looked}`;
+}
+
+function filesHeadline({ image, outcome, differences, settings, seconds }: VerifyRecord): string {
+  const name = `${image.reference} (${image.platform})`;
+  const looked = `looked at its files in ${formatSeconds(seconds)}`;
+  if (outcome === 'same') return `✓ ${name} has what its locks say: ${looked}`;
+  return `✗ ${name} is not what its locks say in ${count(differences.length + settings.length, 'place')}: ${looked}`;
+}
+
+/** Which check it was, where it was not the usual one. */
+function checkLines({ files, image }: VerifyRecord): readonly string[] {
+  if (files === null) return [];
+  const { why, distributions, files: looked, programs } = files;
+  return [
+    `  It was not compared with a plain build, which would have to run for ${image.platform}: ${why}.`,
+    `  Checked by files: ${count(looked, 'file')} of ${count(distributions, 'wheel')} by the hashes in RECORD,`,
+    `  ${programs} programs and libraries and the interpreter for their processor, and the settings.`,
+  ];
 }
 
 /** What the plain build was held to, or why to nothing. */

@@ -1,0 +1,57 @@
+/** What buildx prints of one target that has everything, and of others; written down from `buildx bake --print`. */
+export const PRINTED = {
+  group: {
+    default: { targets: ['all', 'plain', 'many'] },
+    many: { targets: ['many-1', 'many-2'] },
+  },
+  target: {
+    all: {
+      description: 'everything that a target can say',
+      annotations: ['team=x', 'index,manifest:note=$${kept}'],
+      attest: [
+        { mode: 'max', type: 'provenance' },
+        { disabled: true, type: 'sbom' },
+      ],
+      context: 'services/all',
+      contexts: { base: 'target:base', image: 'docker-image://alpine', dir: 'cwd://libs' },
+      dockerfile: 'Dockerfile.all',
+      args: { VERSION: '1=2', UNSET: null, DOLLAR: '$${HOME} and %%{if}' },
+      labels: { 'a.b/c': 'q=1', none: null },
+      tags: ['reg.example/shop/all:{sha}', 'reg.example/shop/all:latest'],
+      'cache-from': [{ ref: 'reg.example/cache:all', type: 'registry' }],
+      'cache-to': [{ dest: '/tmp/cache', type: 'local' }],
+      target: 'final',
+      secret: [
+        { id: 'token', env: 'TOKEN' },
+        { id: 'file', src: './secret,1' },
+      ],
+      ssh: [{ id: 'default' }, { id: 'key', paths: ['a/key', 'b/key'] }],
+      platforms: ['linux/amd64', 'linux/arm64'],
+      output: [
+        { type: 'registry', compression: 'gzip' },
+        { dest: 'out', type: 'local' },
+      ],
+      pull: true,
+      'no-cache': true,
+      network: 'host',
+      'no-cache-filter': ['build'],
+      'shm-size': '128m',
+      ulimits: ['nofile=1024:1024'],
+      resources: { memory: '2g', 'cpu-quota': 50000 },
+      call: 'build',
+      entitlements: ['network.host'],
+      'extra-hosts': { db: '10.0.0.7' },
+    },
+    base: { context: 'base', dockerfile: 'Dockerfile', output: [{ type: 'cacheonly' }] },
+    plain: {
+      context: '.',
+      dockerfile: 'Dockerfile',
+      'dockerfile-inline': 'FROM base\nRUN echo $${X}\n',
+      contexts: { base: 'target:base' },
+      tags: ['reg.example/shop/plain:1'],
+      output: [{ push: 'true', type: 'image' }],
+    },
+    'many-1': { context: '.', dockerfile: 'Dockerfile', args: { V: '1' } },
+    'many-2': { context: '.', dockerfile: 'Dockerfile', args: { V: '2' } },
+  },
+};
