@@ -5,6 +5,7 @@ import { buildkitdConfig, type RegistrySetting } from '../src/engine/buildkitd-c
 import { endContainersBelow, unmountBelow } from '../src/engine/buildkitd-mounts.ts';
 import { EXIT, LayerwrightError } from '../src/errors.ts';
 import { type Bed, inBed } from './bed.ts';
+import { MIRRORED } from './mirrored.ts';
 import { endByCommandLine } from './processes.ts';
 import type { BuilderRecord } from './state.ts';
 import type { TestbedTools } from './tools.ts';
@@ -72,7 +73,7 @@ async function record(bed: Bed, name: string, builder: BuilderRecord): Promise<v
   await bed.state.change(({ builders }) => ({ builders: { ...builders, [name]: builder } }));
 }
 
-/** The testbed's registries are spoken to in plain HTTP, and the open one is asked first for Docker Hub's images. */
+/** The testbed's registries are spoken to in plain HTTP, and the open one is asked first for images of public ones. */
 function registriesOf(bed: Bed): RegistrySetting[] {
   const {
     LW_REGISTRY: open,
@@ -81,7 +82,7 @@ function registriesOf(bed: Bed): RegistrySetting[] {
   } = bed.state.value.env;
   if (open === undefined || withLogin === undefined || withTokens === undefined) return [];
   const plain = [open, withLogin, withTokens].map((host) => ({ host, http: true, insecure: true }));
-  return [{ host: 'docker.io', mirrors: [open] }, ...plain];
+  return [...MIRRORED.map((host) => ({ host, mirrors: [open] })), ...plain];
 }
 
 async function createBuilder(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { hash } from 'bcryptjs';
 import { type Bed, inBed } from './bed.ts';
 import { keepGoPart } from './kept.ts';
+import { MIRRORED } from './mirrored.ts';
 import { respondsWith, startServer } from './service.ts';
 import { startTokenAuth } from './token-auth.ts';
 
@@ -38,7 +39,7 @@ export async function startRegistries(bed: Bed): Promise<void> {
         ...env,
         LW_REGISTRY: open,
         // The builders of the testbed have it in their configuration.
-        LAYERWRIGHT_MIRRORS: `docker.io=${open}`,
+        LAYERWRIGHT_MIRRORS: MIRRORED.map((host) => `${host}=${open}`).join(','),
         LW_REGISTRY_AUTH: withLogin,
         LW_REGISTRY_AUTH_USER: USER,
         LW_REGISTRY_AUTH_PASSWORD: PASSWORD,
