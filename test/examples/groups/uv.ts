@@ -1,0 +1,3 @@
+import type { CheckedShape } from '../checked-shape.ts';
+
+export const UV_SHAPES: readonly CheckedShape[] = [];
