@@ -165,7 +165,9 @@ async function composeFrom(
  * @throws as {@link compose}
  */
 export async function walkSurely({ request, world }: Pick<Composer, 'request' | 'world'>): Promise<Walked> {
-  return await withForcedLines({ request }, (forced) => walk({ ...request, forced }, world));
+  return await withForcedLines({ request }, (forced) =>
+    walk({ ...request, forced }, world, { looksOnly: true }),
+  );
 }
 
 /** Works with more and more lines left to BuildKit, as they turn out not to be composable. */

@@ -29,7 +29,7 @@ import { type SolveRequest, solveRequest } from './solve-request.ts';
 import { spliceStep } from './splice-step.ts';
 import { isSplit } from './split-history.ts';
 import { stageAfter, stateOf, statesOf } from './stage-states.ts';
-import { type GivenImage, type ImageState, type KnownBlob, NotComposable } from './state.ts';
+import { type GivenImage, type ImageState, type KnownBlob, MustRun, NotComposable } from './state.ts';
 
 /** What a walk asks of the world; each answer is kept by it. */
 export interface World extends InstallWorld {
@@ -87,6 +87,8 @@ export interface UnknownPart {
 export interface WalkOptions {
   readonly from?: Prefix;
   readonly wanted?: PrefixPoint | undefined;
+  /** True if nothing is to be run: where something would have to be, what comes of it is not known. */
+  readonly looksOnly?: boolean;
 }
 
 /**
@@ -97,7 +99,7 @@ export interface WalkOptions {
 export async function walk(
   request: ComposeRequest,
   world: World,
-  { from, wanted }: WalkOptions = {},
+  { from, wanted, looksOnly = false }: WalkOptions = {},
 ): Promise<Walked> {
   const walker = new Map<number, Promise<ImageState>>();
   const segments: WalkedSegment[] = [];
@@ -180,8 +182,9 @@ export async function walk(
       return await walkPart(node, part, state);
     } catch (error) {
       const source = part.kind === 'splice' ? await sourceOf(part.source, state) : state;
-      const trouble = error instanceof NotComposable ? error : missingFile(error, node, part);
-      if (trouble === undefined || !(state.assumed || source.assumed)) throw error;
+      const unbuilt = looksOnly && error instanceof MustRun ? error.obstacles[0] : undefined;
+      const trouble = error instanceof NotComposable ? error : (unbuilt ?? missingFile(error, node, part));
+      if (trouble === undefined || !(unbuilt || state.assumed || source.assumed)) throw error;
       unknown.push({ kind: part.kind, line: trouble.line, reason: trouble.reason });
       return { after: { ...state, stage: stageAfter(node, part, state.stage), assumed: true } };
     }
