@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { printDefinition } from '../commands/bake/print.ts';
 import { toBakeRequest } from '../commands/bake/request.ts';
 import { bake } from '../commands/bake.ts';
+import { addBuildingOptions } from './building.ts';
 import { configured, type DefineVerb, repeatable, verb } from './verb.ts';
 
 /** `layerwright bake`. */
@@ -29,27 +30,13 @@ function addBakeOptions(command: Command): Command {
   // `--push=false`, which outranks a configuration file.
   command.addOption(new Option('--no-push').hideHelp());
   command.option('--load', 'load the images into Docker');
-  command.option('--no-cache', 'do not use the cache');
-  command.option('--pull', 'look for newer base images');
   command.option('--provenance <spec>', 'provenance attestation (default: off)');
   command.option('--sbom <spec>', 'SBOM attestation (default: off)');
-  command.option('--builder <name>', 'buildx builder (default: BUILDX_BUILDER, else chosen or made)');
   command.option(
     '--cache-repo <repository>',
     "repository for the caches of all targets, or none (default: that of each registry's first target)",
   );
-  many('--ca <file>', 'certificate authority to trust, in PEM: for registries, and for the programs in RUN');
-  many('--plain-http <host>', 'registry that is spoken to in plain HTTP');
-  command.addOption(
-    new Option('--way <way>', 'how to build')
-      .choices(['auto', 'composed', 'split', 'solved'])
-      .default('auto'),
-  );
-  command.addOption(
-    new Option('--compression <kind>', 'of layers that are pushed, to the images and to the layer caches')
-      .choices(['zstd', 'gzip'])
-      .default('zstd'),
-  );
+  addBuildingOptions(command);
   command.option('--source-labels', 'label the images with their commit, repository, tag and time');
   command.option(
     '--source-date-epoch <commit|seconds>',

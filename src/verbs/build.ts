@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { build } from '../commands/build.ts';
 import { HANDED_ON, toBuildRequest } from '../commands/build-request.ts';
+import { addBuildingOptions } from './building.ts';
 import { configured, type DefineVerb, repeatable, verb } from './verb.ts';
 
 /** `layerwright build`. */
@@ -48,21 +49,7 @@ export function addBuildOptions(command: Command): Command {
     '--stage-dir <stage=dir>',
     'directory that keeps the files of a stage, used in its place when there is no layer cache',
   );
-  command.option('--no-cache', 'do not use the cache');
-  command.option('--pull', 'look for newer base images');
-  command.option('--builder <name>', 'buildx builder (default: BUILDX_BUILDER, else chosen or made)');
-  many('--ca <file>', 'certificate authority to trust, in PEM: for registries, and for the programs in RUN');
-  many('--plain-http <host>', 'registry that is spoken to in plain HTTP');
-  command.addOption(
-    new Option('--way <way>', 'how to build')
-      .choices(['auto', 'composed', 'split', 'solved'])
-      .default('auto'),
-  );
-  command.addOption(
-    new Option('--compression <kind>', 'of layers that are pushed, to the image and to the layer cache')
-      .choices(['zstd', 'gzip'])
-      .default('zstd'),
-  );
+  addBuildingOptions(command);
   command.option('--source-labels', 'label the image with its commit, repository, tag and time');
   command.option(
     '--source-date-epoch <commit|seconds>',
