@@ -55,7 +55,9 @@ export async function onFreshHost<T>(
       ...Object.fromEntries(kept),
       BUILDX_CONFIG: join(directory, 'buildx'),
       LAYERWRIGHT_CACHE_DIR: cache,
-      LAYERWRIGHT_MIRRORS: `docker.io=${registry}`,
+      LAYERWRIGHT_MIRRORS: mirroredHosts(env)
+        .map((name) => `${name}=${registry}`)
+        .join(','),
       XDG_CACHE_HOME: join(directory, 'xdg-cache'),
     },
   };
@@ -69,6 +71,12 @@ export async function onFreshHost<T>(
   }
 }
 
+/** The registries of which the testbed's has images. */
+function mirroredHosts({ LAYERWRIGHT_MIRRORS: mirrors = '' }: Surroundings['env']): readonly string[] {
+  const hosts = mirrors.split(',').flatMap((pair) => pair.split('=')[0] || []);
+  return hosts.length > 0 ? hosts : ['docker.io'];
+}
+
 /** Whether a build on the host started Layerwright's own builder. */
 export async function startedOwnBuilder({ host }: FreshHost): Promise<boolean> {
   return (await kindOf(join(engineDirectory(host.env), 'state', 'buildkitd.log'))) !== undefined;
@@ -77,11 +85,11 @@ export async function startedOwnBuilder({ host }: FreshHost): Promise<boolean> {
 /** Starts a builder on the host for `work`, as a CI job's first step does, and ends it afterwards. */
 export async function withBuilder<T>(
   { host, directory }: FreshHost,
-  { tools, registry }: Pick<Surroundings, 'tools' | 'registry'>,
+  { tools, registry, env }: Pick<Surroundings, 'tools' | 'registry' | 'env'>,
   work: (name: string) => Promise<T>,
 ): Promise<T> {
   const registries = [
-    { host: 'docker.io', mirrors: [registry] },
+    ...mirroredHosts(env).map((name) => ({ host: name, mirrors: [registry] })),
     { host: registry, http: true, insecure: true },
   ];
   const daemon = await startBuildkitd(host, {

@@ -13,6 +13,8 @@ export interface Build {
   /** `HOST:PORT/REPOSITORY` without a tag; the layer cache is in it too. */
   readonly repository: string;
   readonly tag: string;
+  /** In the checkout; {@link DOCKERFILE} if not given. */
+  readonly dockerfile?: string;
   /** Gets what the command said. */
   readonly logFile: string;
 }
@@ -40,7 +42,8 @@ export function peersWith(layerwright: string): Readonly<Record<Peer, BuildBy>> 
 }
 
 /** buildx as the recipe calls it: a layer cache in the registry, gzip. Attestations, which it does not speak of, are off. */
-const byRecipe: BuildBy = async (surroundings, fresh, { checkout, repository, tag, logFile }) => {
+const byRecipe: BuildBy = async (surroundings, fresh, build) => {
+  const { checkout, repository, tag, logFile, dockerfile = DOCKERFILE } = build;
   const { host } = fresh;
   const seconds = stopwatch(host);
   return await withBuilder(fresh, surroundings, async (builder) => {
@@ -56,7 +59,7 @@ const byRecipe: BuildBy = async (surroundings, fresh, { checkout, repository, ta
         '--provenance=false',
       ],
       ...['--cache-from', cache, '--cache-to', `${cache},mode=max,image-manifest=true,oci-mediatypes=true`],
-      ...['--file', DOCKERFILE, '--tag', `${repository}:${tag}`, '--push', '.'],
+      ...['--file', dockerfile, '--tag', `${repository}:${tag}`, '--push', '.'],
     ];
     const result = await host.run(command, { cwd: checkout, env: host.env, signal: host.signal });
     const measured = { seconds: seconds(), builderStarted: true, way: null, peakMemoryBytes: null };
@@ -66,8 +69,9 @@ const byRecipe: BuildBy = async (surroundings, fresh, { checkout, repository, ta
 };
 
 function byLayerwright(launcher: string): BuildBy {
-  return async (_surroundings, fresh, { checkout, repository, tag, logFile }) => {
-    const words = ['build', '--push', '--file', DOCKERFILE, '--tag', `${repository}:${tag}`, '--json', '.'];
+  return async (_surroundings, fresh, build) => {
+    const { checkout, repository, tag, logFile, dockerfile = DOCKERFILE } = build;
+    const words = ['build', '--push', '--file', dockerfile, '--tag', `${repository}:${tag}`, '--json', '.'];
     const { host } = fresh;
     const elapsed = stopwatch(host);
     const result = await runWatched(host, [process.execPath, launcher, ...words], {

@@ -75,5 +75,7 @@ export function withSkeleton(state: ImageState, image: GivenImage, { lines }: So
     ...state.stage,
     image: { ...state.stage.image, history: added === 0 ? history : [...history, ...own] },
   };
-  return upon(state, stateOf(image, stage));
+  // What was copied before is there as it was.
+  const { copied, extracted } = state;
+  return { ...upon(state, stateOf(image, stage)), copied, ...(extracted && { extracted }) };
 }

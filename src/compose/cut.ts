@@ -3,6 +3,7 @@ import type { StageNode } from '../dockerfile/graph.ts';
 import type { CopyInstruction, RunInstruction } from '../dockerfile/instruction.ts';
 import { mountsOf } from '../dockerfile/mounts.ts';
 import type { StageState } from '../image/config-start.ts';
+import type { Netrc } from '../python/netrc.ts';
 import { type DependencyAction, type RecognisedStep, recognise } from '../python/recognise.ts';
 import { higherUp } from './higher-up.ts';
 import { environmentsOf, type SkeletonNeed, skeletonNeed } from './skeleton.ts';
@@ -16,8 +17,12 @@ export type Part =
       readonly kind: 'install';
       readonly at: number;
       readonly step: RecognisedStep;
-      /** The text of a secret netrc file. */
-      readonly netrc: string | undefined;
+      /** The logins of a secret netrc file. */
+      readonly netrc: Netrc | undefined;
+      /** Directories of virtual environments that were made for it, absolute. */
+      readonly made: readonly string[];
+      /** Those of them that the installing command makes for itself. */
+      readonly selfMade: readonly string[];
     }
   /** Neighbouring `COPY --from` of one stage, by its index, or one of an image, by its reference. */
   | {
@@ -76,7 +81,7 @@ type Sort =
   | {
       readonly kind: 'install';
       readonly step: RecognisedStep;
-      readonly netrc: string | undefined;
+      readonly netrc: Netrc | undefined;
       readonly skeleton: SkeletonNeed | undefined;
     }
   | { readonly kind: 'splice'; readonly source: number }
@@ -104,6 +109,7 @@ export function cutStage(stage: CuttableStage): readonly Part[] {
     if (sort?.kind === 'install')
       parts.push({
         ...{ kind: 'install', at, netrc: sort.netrc },
+        ...{ made: sort.skeleton?.directories ?? [], selfMade: sort.skeleton?.selfMade ?? [] },
         step: { ...sort.step, steps: sort.step.steps.filter(isInstall) },
       });
     if (sort?.kind === 'splice') {
@@ -246,7 +252,8 @@ function sortOfRun(stage: CuttableStage, at: number, run: RunInstruction, so: So
   const mounts = mountsOf(run, state.scope.environment, { path: stage.path, escape: state.scope.escape });
   const env = Object.fromEntries(state.scope.environment);
   const workdir = config.WorkingDir || '/';
-  const secrets = stepSecrets(mounts, { home: stage.home, workdir, env, given: stage.secrets });
+  const { home, pipConfigurations, secrets: given } = stage;
+  const secrets = stepSecrets(mounts, { home, workdir, env, pipConfigurations, given });
   if ('reason' in secrets) return { kind: 'run', ...secrets };
   const found = recognise({
     command: run.script ?? run.words,
@@ -256,7 +263,7 @@ function sortOfRun(stage: CuttableStage, at: number, run: RunInstruction, so: So
     workdir,
     user,
     environmentWritable: /^(?:|0|root)(?::(?:0|root)?)?$/.test(user),
-    pipConfigurations: [...stage.pipConfigurations, ...secrets.pipConfigurations],
+    pipConfigurations: [...pipConfigurations, ...secrets.pipConfigurations],
     ...poetryConfigurations(stage, so),
   });
   if ('reason' in found)

@@ -16,7 +16,8 @@ export type Refuse = (reason: string, hint?: string) => NotComposable;
  * @throws NotComposable if it is not surely known
  */
 export function pythonOf({ files, stage }: ImageState, program: string, refuse: Refuse): PythonFacts {
-  const found = pythonFacts({ ...files, env: stage.image.config.Env ?? [] }, program);
+  const env = stage.image.config.Env ?? [];
+  const found = pythonFacts({ ...files, env, home: homeOf(files, stage) }, program);
   if ('reason' in found) throw refuse(found.reason, found.hint);
   return found.facts;
 }

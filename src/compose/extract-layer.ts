@@ -87,7 +87,7 @@ function factsOf({ path, mode, uid, gid }: PathEntry) {
 }
 
 /** The layers above the lowest image that has none of the entries. */
-function layersWith(image: GivenImage, entries: readonly ToExtract[]): readonly GivenLayer[] {
+export function layersWith(image: GivenImage, entries: readonly ToExtract[]): readonly GivenLayer[] {
   for (let below = image.below; below !== undefined; below = below.below) {
     const { index } = below.files;
     if (entries.some(({ path, entry }) => entry.type !== 'directory' && index.get(path) !== undefined))

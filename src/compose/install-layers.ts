@@ -1,10 +1,13 @@
 import { type ImageFacts, withLayerFacts } from '../facts/image-facts.ts';
 import type { PathEntry } from '../image/path-entry.ts';
 import type { ResolvedLock } from '../lock/lock-input.ts';
+import { launcherNames } from '../python/entry-points.ts';
 import type { PythonFacts } from '../python/facts.ts';
 import type { Installer } from '../python/installer.ts';
+import { shebangOf } from '../python/launcher.ts';
 import type { WheelFacts } from '../python/lock.ts';
-import { libraryOf, placedPaths } from '../python/wheel-placement.ts';
+import { refusalOf } from '../python/wheel-error.ts';
+import { libraryOf, pathIn, placedPaths, placementOf, pythonOfScheme } from '../python/wheel-placement.ts';
 import { entriesLayer } from './copy-step.ts';
 import type { Refuse } from './environment.ts';
 import { type InstallInput, type PlannedLayer, planInstall, type ToInstall } from './install-plan.ts';
@@ -48,7 +51,7 @@ export function addDistributions(
   refuse: Refuse,
 ): Installed {
   const { toInstall, removed } = changesOf(resolved, wheels, refuse);
-  const removal = removalEntries(state.files, python, removed);
+  const removal = removalEntries(state.files, python, removed, installer.tool);
   if ('reason' in removal) throw refuse(removal.reason);
   const cleared =
     removal.entries.length === 0
@@ -150,17 +153,19 @@ function filesAfter(files: ImageFacts, input: InstallInput, entries: readonly Pa
       contents.set(path, Buffer.from(text));
       sized.set(path, Buffer.byteLength(text));
     }
+  const programs = new Set(
+    input.distributions.flatMap(({ facts }) => pipLaunchers(facts, input).map(([at]) => at)),
+  );
   const withSizes = entries.map((entry) => {
     const size = sized.get(entry.path);
-    return size === undefined ? entry : { ...entry, size };
+    const mode = programs.has(entry.path) ? entry.mode | (0o111 & ~input.umask) : entry.mode;
+    return size === undefined ? entry : { ...entry, size, mode };
   });
   return withLayerFacts(files, { entries: withSizes, diffId: '', contents });
 }
 
-function metadataOf(
-  facts: WheelFacts,
-  { python, installer }: InstallInput,
-): readonly (readonly [string, string])[] {
+function metadataOf(facts: WheelFacts, input: InstallInput): readonly (readonly [string, string])[] {
+  const { python, installer } = input;
   const metadata = facts.paths.find((path) => /^[^/]+\.dist-info\/METADATA$/.test(path));
   if (metadata === undefined) return [];
   const library = libraryOf(facts, python.scheme).slice(1);
@@ -173,5 +178,31 @@ function metadataOf(
     [`${directory}/METADATA`, `Metadata-Version: 2.1\nName: ${facts.name}\nVersion: ${facts.version}\n`],
     [`${directory}/RECORD`, record.map((path) => `${path},,\n`).join('')],
     [`${directory}/INSTALLER`, `${installer.tool}\n`],
+    ...startupOf(facts, input),
+    ...pipLaunchers(facts, input),
   ];
+}
+
+/** What Python reads when it starts. */
+function startupOf(facts: WheelFacts, { python, installer }: InstallInput) {
+  const shape = { name: facts.name, purelib: facts.purelib, scripts: new Set(facts.scripts) };
+  const refuse = refusalOf(`${facts.name} ${facts.version}`);
+  return Object.entries(facts.startup ?? {}).flatMap(([path, text]) => {
+    const placement = placementOf(path, shape, refuse, installer.tool);
+    return placement === undefined ? [] : [[pathIn(python.scheme, placement).slice(1), text] as const];
+  });
+}
+
+/** pip as a later step looks at it: which interpreter it starts in, and that it does nothing else. */
+function pipLaunchers(
+  { name: distribution, version, scripts }: WheelFacts,
+  { python, installer }: InstallInput,
+): readonly (readonly [path: string, text: string])[] {
+  if (distribution !== 'pip') return [];
+  const refuse = refusalOf(`${distribution} ${version}`);
+  const text = `${shebangOf(python.executable, installer.tool)}from pip._internal.cli.main import main\n`;
+  return launcherNames(scripts, pythonOfScheme(python.scheme), refuse, installer.tool).map((name) => [
+    `${python.scheme.scripts.slice(1)}/${name}`,
+    text,
+  ]);
 }

@@ -1,16 +1,19 @@
 import { posix } from 'node:path';
+import { ancestorsOf } from '../layers/layer-directories.ts';
 import type { FrozenInput } from '../lock/frozen.ts';
 import type { PythonFacts } from '../python/facts.ts';
 import type { LockedInstall } from '../python/recognise.ts';
 import { type BuildSettings, builtFrom } from './build-sources.ts';
 import { pythonOf, refuseEpoch } from './environment.ts';
 import { readImageFile } from './image-files.ts';
-import { withLogins } from './index-logins.ts';
+import { withLogins, withProjectLogins } from './index-logins.ts';
 import { addDistributions } from './install-layers.ts';
 import { withBuilt } from './install-lock.ts';
+import { poetryEnvironment, poetryVersion } from './install-poetry.ts';
 import type { InstallOutcome, InstallPlace, InstallWorld, LockedFile } from './installation.ts';
 import { addProjects, type BuiltProject } from './own-projects.ts';
 import type { ImageState } from './state.ts';
+import { refuseUncompiled } from './uv-compiled.ts';
 import { refuseUvFiles } from './uv-files.ts';
 import type { ComposeRequest } from './walk.ts';
 
@@ -26,22 +29,31 @@ export async function lockedStep(
   refuseEpoch(state, action.env, refuse);
   if (action.tool === 'uv') await refuseUvFiles(world, state, action, 'sync', place);
   const python = environmentOf(state, action, place);
+  if (action.tool === 'uv' && action.compile) refuseUncompiled(state, python, place);
+  if (action.tool === 'uv') await refusePinned(world, state, action, python, place);
   const input = await frozenInput(world, state, action, python, place);
   const found = await world.lockFile(input);
   if ('reason' in found) throw refuse(found.reason);
   const build: BuildSettings = {
     ...{ python, env: action.env, options: action.buildOptions },
-    indexes: { ...input.indexes, noIndex: false, findLinks: [], indexStrategy: undefined },
+    indexes: {
+      ...withLogins(action.indexes, place.netrc),
+      noIndex: false,
+      findLinks: [],
+      indexStrategy: undefined,
+    },
     tool: action.tool === 'uv' ? { kind: 'uv', program: action.program } : { kind: 'pip' },
   };
   const locked = await withBuilt(request, world, state, found, build, place);
   const projects = await builtProjects(request, world, state, locked, build, place);
-  const installation = { python, installer: installerOf(action, python), bytecode: action.compile, line };
+  const installation = { python, installer: installerOf(state, action), bytecode: action.compile, line };
   const { resolved, wheels } = locked;
   const { after, layers } = addDistributions(request, state, installation, resolved, wheels, refuse);
-  const files = [action.lock.path];
+  const manifest = action.project === undefined ? [] : [`${action.project}/${projectFile(action)}`];
+  // The last one is what a change is told of.
+  const files = [...manifest, action.lock.path];
   const dependencies = { line, files, python, locked, layers, assumed: state.assumed };
-  const added = addProjects(request, after, installation, projects, place);
+  const added = addProjects(request, after, installation, projects, place, state.installs.length);
   return { after: added.after, installed: [dependencies, ...added.installed] };
 }
 
@@ -62,6 +74,8 @@ async function frozenInput(
   const projectText = project === undefined ? undefined : await read(`${project}/${projectFile(action)}`);
   if (tool === 'poetry') await refusePoetryFile(state, `${project}/poetry.toml`, read, refuse);
   const known = project !== undefined && projectText !== undefined;
+  // The members of a workspace have the indexes of its root.
+  const root = await read(posix.join(posix.dirname(lock.path), projectFile(action)));
   return {
     ...{ tool, read, selection, own, exact, freshness, facts: python },
     lock: { ...lock, text },
@@ -70,7 +84,7 @@ async function frozenInput(
       const { path, entry } = state.files.index.resolve(directory);
       return entry?.type === 'directory' ? [...state.files.index.children(path)] : undefined;
     },
-    indexes: withLogins(indexes, netrc),
+    indexes: withProjectLogins(indexes, { tool, project: root, env: action.env, netrc }),
   };
 }
 
@@ -90,6 +104,29 @@ function projectFile({ lock }: LockedInstall): string {
   return lock.kind === 'pipenv' ? 'Pipfile' : 'pyproject.toml';
 }
 
+/** uv makes the environment anew where a file pins another Python. */
+async function refusePinned(
+  world: InstallWorld,
+  state: ImageState,
+  { project, python: told }: LockedInstall,
+  { version }: PythonFacts,
+  { binds, refuse }: InstallPlace,
+): Promise<void> {
+  if (project === undefined || told !== undefined) return;
+  const directories = [project, ...ancestorsOf([project.slice(1)])].map((one) => posix.join('/', one));
+  for (const path of directories.flatMap((one) => PINS.map((name) => posix.join(one, name)))) {
+    const bytes = await readImageFile(world, state, binds, path);
+    if (bytes === undefined && state.files.index.resolve(path).entry === undefined) continue;
+    const pinned = Buffer.from(bytes ?? '')
+      .toString('utf8')
+      .trim();
+    if (!/^\d+(?:\.\d+)*$/.test(pinned) || !`${version}.`.startsWith(`${pinned}.`))
+      throw refuse(`${path} says which Python uv takes, and the environment has ${version}`);
+  }
+}
+
+const PINS = ['.python-version', '.python-versions'];
+
 async function builtProjects(
   request: ComposeRequest,
   world: InstallWorld,
@@ -99,19 +136,25 @@ async function builtProjects(
   place: InstallPlace,
 ): Promise<readonly BuiltProject[]> {
   const built: BuiltProject[] = [];
-  for (const { name, version, path, editable, requested } of own) {
+  for (const { name, version, path, editable, requested, directUrl } of own) {
     const source = { kind: 'directory' as const, path, editable };
     const wheel = await builtFrom(request, world, state, place, { ...build, name, version, source });
-    built.push({ built: wheel, requested, from: path });
+    built.push({ built: wheel, requested, directUrl, from: path });
   }
   return built;
 }
 
-function environmentOf(state: ImageState, action: LockedInstall, { refuse }: InstallPlace): PythonFacts {
-  const { environment, command, python } = action;
+function environmentOf(
+  state: ImageState,
+  action: LockedInstall,
+  { selfMade, refuse }: InstallPlace,
+): PythonFacts {
+  const { environment, command, python, tool } = action;
+  // Launchers name what uv starts.
+  const isFound = tool === 'uv' && environment.kind === 'directory' && !selfMade.has(environment.path);
   const facts =
     environment.kind === 'directory'
-      ? pythonOf(state, `${environment.path}/bin/python`, refuse)
+      ? pythonOf(state, `${environment.path}/bin/${isFound ? 'python3' : 'python'}`, refuse)
       : environment.program === 'poetry'
         ? poetryEnvironment(state, action, refuse)
         : pythonOf(state, environment.program, refuse);
@@ -122,26 +165,10 @@ function environmentOf(state: ImageState, action: LockedInstall, { refuse }: Ins
   return facts;
 }
 
-/** Without environments of its own poetry installs beside itself. */
-function poetryEnvironment(
-  state: ImageState,
-  { project = '/' }: LockedInstall,
-  refuse: InstallPlace['refuse'],
-): PythonFacts {
-  const facts = pythonOf(state, 'python', refuse);
-  if (!facts.installed.some(({ name }) => name === 'poetry'))
-    throw refuse(
-      'poetry is not installed in the environment that it installs into',
-      'Install poetry by pip into the same Python, or let it make a .venv in the project.',
-    );
-  if (state.files.index.get(posix.join(project, '.venv').slice(1)) !== undefined)
-    throw refuse(`${project}/.venv comes before the environment of poetry itself`);
-  return facts;
-}
-
 /** poetry signs with its version. */
-function installerOf({ tool }: LockedInstall, { installed }: PythonFacts) {
+function installerOf(state: ImageState, action: LockedInstall) {
+  const { tool } = action;
   if (tool !== 'poetry') return { tool: tool === 'uv' ? ('uv' as const) : ('pip' as const) };
-  const version = installed.find(({ name }) => name === 'poetry')?.version;
+  const version = poetryVersion(state, action);
   return { tool, ...(version === undefined ? {} : { version }) };
 }

@@ -1,3 +1,5 @@
+import { sparedByUv } from '../lock/frozen-changes.ts';
+import type { LockedChange } from '../lock/lock-input.ts';
 import type { PythonFacts } from '../python/facts.ts';
 import { markerEnvironment } from '../python/markers.ts';
 import type { PipInstall } from '../python/recognise.ts';
@@ -13,10 +15,12 @@ import { pipEnvironment } from './environment.ts';
 import { nearPath, readImageFile } from './image-files.ts';
 import { withLogins } from './index-logins.ts';
 import { addDistributions } from './install-layers.ts';
+import { localWheels, takesLocalWheels } from './install-local.ts';
 import { lockedRequirements } from './install-lock.ts';
 import type { InstallOutcome, InstallPlace, InstallWorld } from './installation.ts';
 import { addProjects, type BuiltProject } from './own-projects.ts';
 import type { ImageState } from './state.ts';
+import { refuseUncompiled } from './uv-compiled.ts';
 import { refuseUvFiles } from './uv-files.ts';
 import type { ComposeRequest } from './walk.ts';
 
@@ -33,17 +37,24 @@ export async function pipStep(
   if (action.tool === 'uv') await refuseUvFiles(world, state, action, 'pip', place);
   const own = pipEnvironment(state, action, refuse);
   const python = placedPython(state, own, action, place);
+  if (action.tool === 'uv' && action.options.compile) refuseUncompiled(state, python, place);
   const found = await collected(world, state, action, place);
   const { settings, constraints, files } = found;
   const { tool, exact, env } = action;
   const build: BuildSettings = {
     ...{ python: own, env, indexes: settings, options: settings.buildOptions },
-    tool: tool === 'uv' ? { kind: 'uv', program: action.program } : { kind: 'pip' },
+    // The program of the action is a Python.
+    tool: tool === 'uv' ? { kind: 'uv', program: 'uv' } : { kind: 'pip' },
   };
   const projects = await builtProjects(request, world, state, action, found, build, place);
   const requirements = [...found.requirements, ...projects.needs];
   const input = { tool, exact, requirements, constraints, options: settings, facts: python };
-  const locked = await lockedRequirements(request, world, state, input, build, place);
+  const isLocal = takesLocalWheels(action);
+  if (isLocal && projects.built.length > 0)
+    throw refuse('it installs wheels of the image and something built');
+  const locked = isLocal
+    ? await localWheels(world, state, action, input, place)
+    : await lockedRequirements(request, world, state, input, build, place);
   if (action.destination.kind !== 'environment') refuseChanges(locked.resolved.changes, place);
   const installation = {
     ...{ python, installer: { tool }, bytecode: settings.compile, line },
@@ -51,7 +62,8 @@ export async function pipStep(
     isTarget: tool === 'pip' && action.destination.kind === 'target',
   };
   const named = new Set(found.requirements.map(({ name }) => name));
-  const resolved = requestedOnly(locked.resolved, named);
+  const changes = await changesLeft(world, state, action, python, locked.resolved.changes, place);
+  const resolved = isLocal ? locked.resolved : requestedOnly({ ...locked.resolved, changes }, named);
   const twice = projects.built.find(({ built }) =>
     resolved.lock.distributions.some(({ name }) => name === built.facts.name),
   );
@@ -65,9 +77,30 @@ export async function pipStep(
     layers,
     assumed: state.assumed,
   };
-  const added = addProjects(request, after, installation, projects.built, place);
+  const earlier = state.installs.length;
+  const added = addProjects(request, after, installation, projects.built, place, earlier);
   const isEmpty = requirements.length === 0 && projects.built.length > 0;
   return { after: added.after, installed: [...(isEmpty ? [] : [dependencies]), ...added.installed] };
+}
+
+/** What is changed: where uv makes an environment exact, it leaves what environments begin with. */
+async function changesLeft(
+  world: InstallWorld,
+  state: ImageState,
+  { tool, exact }: PipInstall,
+  facts: PythonFacts,
+  changes: readonly LockedChange[],
+  { binds, refuse }: InstallPlace,
+): Promise<readonly LockedChange[]> {
+  if (tool !== 'uv' || !exact) return changes;
+  const read = async (path: string) => {
+    const bytes = await readImageFile(world, state, binds, path);
+    return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+  };
+  const surplus = changes.filter(({ action }) => action === 'remove');
+  const spared = await sparedByUv({ facts, read }, surplus);
+  if ('reason' in spared) throw refuse(spared.reason);
+  return changes.filter((one) => !spared.includes(one));
 }
 
 /** Only what the step names itself is marked as requested, not what its projects need. */
@@ -83,6 +116,7 @@ function requestedOnly<
 
 function refuseUnsure(action: PipInstall, { refuse }: InstallPlace): void {
   const { tool, localFiles, reinstall, destination, options } = action;
+  if (takesLocalWheels(action) && reinstall === 'keep') return;
   if (options.noIndex || options.findLinks.length > 0)
     throw refuse(`${tool} installs files that an earlier step has made`);
   if (localFiles[0] !== undefined)
@@ -165,7 +199,7 @@ async function builtProjects(
       ...{ name: undefined, extras },
       source: { kind: 'directory' as const, path, editable },
     })),
-    ...applying(direct, build.python, place),
+    ...understood(direct, place),
   ];
   if (all.length === 0) return { built: [], needs: [] };
   if (destination.kind !== 'environment') throw refuse(`${tool} builds a project for another directory`);
@@ -174,6 +208,8 @@ async function builtProjects(
   const built: BuiltProject[] = [];
   const needs: FileRequirement[] = [];
   for (const { name, extras, source } of all) {
+    if (source.kind !== 'directory' && build.python.installed.some((one) => one.name === name))
+      throw refuse(`${tool} looks whether the ${name} that is there came from the same address`);
     if (source.kind === 'file') throw refuse(`${tool} installs ${source.path}, a file of the image`);
     const wishes = { ...build, name, version: undefined, source: sourceOf(source), isDirect: true };
     const wheel = await builtFrom(request, world, state, place, wishes);
@@ -185,14 +221,13 @@ async function builtProjects(
   return { built, needs };
 }
 
-function applying(
+function understood(
   direct: readonly DirectRequirement[],
-  python: PythonFacts,
   { refuse }: InstallPlace,
 ): readonly DirectRequirement[] {
   const marked = direct.find(({ marker }) => marker !== undefined);
   if (marked) throw refuse(`${marked.from}: an address with the condition "${marked.markerText}"`);
   const hashed = direct.find(({ hashes }) => hashes.length > 0);
   if (hashed) throw refuse(`${hashed.from}: an address with hashes`);
-  return python.installed.length >= 0 ? direct : [];
+  return direct;
 }

@@ -99,11 +99,14 @@ export function planInstall(input: InstallInput): PlannedInstall | { readonly re
   return { layers, entries: writtenEntries(input, written) };
 }
 
-/** uv, and Poetry in a virtual environment, start the `python` beside the interpreter, whatever it is a link to. */
-function executableOf({ installer, python: { executable, venv }, files }: InstallInput): string {
-  if (installer.tool === 'pip' || (installer.tool === 'poetry' && venv === undefined)) return executable;
-  const directory = executable.slice(0, executable.lastIndexOf('/'));
-  const name = ['python', 'python3'].find((one) => files.resolve(`${directory}/${one}`).entry !== undefined);
+/** Poetry starts the `python` of a virtual environment, else the interpreter by its longest name, whatever these are links to. */
+function executableOf({ installer, python: { executable, version, venv }, files }: InstallInput): string {
+  if (installer.tool !== 'poetry') return executable;
+  const path = venv === undefined ? `/${files.resolve(executable).path}` : executable;
+  const directory = path.slice(0, path.lastIndexOf('/'));
+  const minor = version.split('.').slice(0, 2).join('.');
+  const names = venv === undefined ? [`python${minor}`, 'python3', 'python'] : ['python', 'python3'];
+  const name = names.find((one) => files.resolve(`${directory}/${one}`).entry !== undefined);
   return name === undefined ? executable : `${directory}/${name}`;
 }
 
@@ -161,15 +164,16 @@ function prepare({
 }
 
 function pathsOf(
-  { directUrl }: LockedDistribution,
+  { directUrl, files = {} }: LockedDistribution,
   facts: WheelFacts,
   scheme: InstallScheme,
   { tool }: Installer,
 ): readonly string[] {
   const placed = placedPaths(facts, scheme, tool);
   const mark = placed.find((path) => path.endsWith('.dist-info/INSTALLER'));
-  if (directUrl === undefined || mark === undefined) return placed;
-  return [...placed, mark.replace(/INSTALLER$/, 'direct_url.json')];
+  const more = [...(directUrl === undefined ? [] : ['direct_url.json']), ...Object.keys(files).sort()];
+  if (more.length === 0 || mark === undefined) return placed;
+  return [...placed, ...more.map((one) => mark.replace(/INSTALLER$/, one))];
 }
 
 /** Covers every input of a dependency layer; see `DependencyLayerRequest`. */
@@ -183,9 +187,10 @@ export function layerKey(request: PlannedLayer['request'], wheels: readonly Lock
     relocation: relocations?.map(relocationKey),
     scheme: { ...request.scheme },
     directories: directoriesKey(request.directories),
-    wheels: wheels.map(({ name, version, wheel, requested, directUrl }) => ({
+    wheels: wheels.map(({ name, version, wheel, requested, directUrl, files }) => ({
       ...{ name, version, sha256: wheel?.sha256, requested },
       ...(directUrl !== undefined && { directUrl }),
+      ...(files !== undefined && { files: { ...files } }),
     })),
   });
 }

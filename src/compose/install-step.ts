@@ -15,18 +15,16 @@ export async function installStep(
   world: InstallWorld,
   before: ImageState,
   node: StageNode,
-  { at, step, netrc }: Extract<Part, { kind: 'install' }>,
+  { at, step, netrc, selfMade }: Extract<Part, { kind: 'install' }>,
 ): Promise<InstallOutcome> {
   const instruction = node.instructions[at] as StageNode['instructions'][number];
   const { line } = instruction;
   const applied = applyInstruction(before.stage, instruction);
   if (applied.reason !== undefined) throw new NotComposable(line, applied.reason);
+  // The first command that comes to one makes it.
+  const unmade = new Set(selfMade);
   const place: InstallPlace = {
-    node,
-    at,
-    line,
-    binds: step.binds,
-    netrc,
+    ...{ node, at, line, binds: step.binds, netrc, selfMade: unmade },
     refuse: (reason, hint) => new NotComposable(line, reason, hint),
   };
   let state: ImageState = before;
@@ -38,6 +36,8 @@ export async function installStep(
         ? await pipStep(request, world, state, action, place)
         : await lockedStep(request, world, state, action, place);
     state = done.after;
+    if (action.kind === 'locked-install' && action.environment.kind === 'directory')
+      unmade.delete(action.environment.path);
     installed.push(...done.installed);
   }
   const added = state.layers.slice(before.layers.length);

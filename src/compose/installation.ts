@@ -3,11 +3,12 @@ import type { FrozenInput, OwnProject } from '../lock/frozen.ts';
 import type { LockInput, NotLocked, ResolvedLock } from '../lock/lock-input.ts';
 import type { PythonFacts } from '../python/facts.ts';
 import type { WheelFacts } from '../python/lock.ts';
+import type { Netrc } from '../python/netrc.ts';
 import type { Refuse } from './environment.ts';
 import type { BoundPath, FileWorld } from './image-files.ts';
 import type { InputWorld } from './inputs.ts';
 import type { PlannedLayer } from './install-plan.ts';
-import type { ImageState } from './state.ts';
+import type { Extracted, ImageState } from './state.ts';
 import type { WheelBuild } from './wheel-build.ts';
 import type { ResolveBuild } from './wheel-resolve.ts';
 import type { BuiltWheel, NotBuilt } from './wheel-source.ts';
@@ -42,6 +43,8 @@ export interface InstallWorld extends FileWorld {
    * @throws MustRun where nothing may be run
    */
   readonly wheel: (build: WheelBuild) => Promise<BuiltWheel | NotBuilt>;
+  /** Wheels that are files of images. */
+  readonly layerWheels: (files: readonly Extracted[]) => Promise<readonly BuiltWheel[] | NotBuilt>;
   readonly digest: InputWorld['digest'];
 }
 
@@ -64,8 +67,10 @@ export interface InstallPlace {
   readonly at: number;
   readonly line: number;
   readonly binds: readonly BoundPath[];
-  /** The text of a secret netrc file; never to be kept. */
-  readonly netrc: string | undefined;
+  /** The logins of a secret netrc file; never to be kept. */
+  readonly netrc: Netrc | undefined;
+  /** Directories of the environments that the command itself would make, absolute: uv then starts their `python`, else `python3`. */
+  readonly selfMade: ReadonlySet<string>;
   readonly refuse: Refuse;
 }
 

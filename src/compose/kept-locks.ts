@@ -17,6 +17,8 @@ const DOWNLOADS = 8;
 export interface KeptLock {
   readonly scope: string;
   readonly resolved: ResolvedLock;
+  /** By name, what the index was asked for it: see `KnownFiles`. */
+  readonly asked?: Readonly<Record<string, string>>;
 }
 
 /** A lock that an earlier build kept, with the facts of its wheels by their SHA-256; undefined if there is none. */

@@ -42,10 +42,14 @@ export function wheelFiles(
   store: WheelStore,
   wheels: readonly LockedDistribution[],
 ): Promise<readonly WheelFile[]> {
-  return inParallel(wheels, AT_ONCE, async ({ name, version, wheel, requested, directUrl }) => {
+  return inParallel(wheels, AT_ONCE, async ({ name, version, wheel, requested, directUrl, files }) => {
     const locked = wheel as LockedWheel;
     const file = await store.fetch(locked);
     const { sha256 } = locked;
-    return { name, version, sha256, requested, file, ...(directUrl !== undefined && { directUrl }) };
+    return {
+      ...{ name, version, sha256, requested, file },
+      ...(directUrl !== undefined && { directUrl }),
+      ...(files !== undefined && { files }),
+    };
   });
 }

@@ -2,6 +2,7 @@ import { LayerwrightError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Steps } from '../host/steps.ts';
 import { type FrozenInput, resolveFrozen } from '../lock/frozen.ts';
+import type { KnownFiles } from '../lock/frozen-files.ts';
 import { indexCredentials } from '../lock/index-url.ts';
 import { lockKey, lockScope } from '../lock/key.ts';
 import type { LockInput, NotLocked, PreviousLock, ResolvedLock } from '../lock/lock-input.ts';
@@ -9,7 +10,7 @@ import { resolveLock } from '../lock/resolve.ts';
 import { keyOf } from '../plan/key.ts';
 import type { LockedFile, LockedStep } from './installation.ts';
 import type { Keeper } from './keeper.ts';
-import { factsOf, findLock, keepLock } from './kept-locks.ts';
+import { factsOf, findLock, type KeptLock, keepLock } from './kept-locks.ts';
 import type { RecentBuilds } from './recent.ts';
 import { stateKey } from './solve-request.ts';
 import type { ResolveBuild, SourceResolver } from './wheel-resolve.ts';
@@ -127,22 +128,36 @@ async function readLockFile(
   const { facts } = input;
   const python = [facts.version, facts.libc.kind, facts.libc.version, facts.architecture];
   const step = keyOf('recent', { lock: [input.lock.kind, input.lock.path], python });
-  const [before, resolved] = await Promise.all([recent.read(step), resolveFrozen(host, input)]);
-  if ('reason' in resolved) return resolved;
-  const { own, ...rest } = resolved;
-  const key = keyOf('lock-file', { lock: step, distributions: identityOf(rest) });
-  recent.note(step, key);
-  const kept = await findLock(keeper, key);
-  if (kept !== undefined) return { key, resolved: rest, kept: true, wheels: kept.wheels, own };
+  const before = await recent.read(step);
   const last = before === undefined ? undefined : await findLock(keeper, before.lock);
+  const resolved = await resolveFrozen(host, input, knownFiles(last));
+  if ('reason' in resolved) return resolved;
+  const { own, asked, ...rest } = resolved;
+  const key = keyOf('lock-file', { lock: step, distributions: identityOf(rest), asked });
+  recent.note(step, key);
+  const kept = before?.lock === key ? last : await findLock(keeper, key);
+  if (kept !== undefined) return { key, resolved: rest, kept: true, wheels: kept.wheels, own };
   const read = await factsOf(rest, wheels, last && { facts: last.wheels }, steps);
-  await keepLock(keeper, key, { scope: step, resolved: rest }, read);
+  await keepLock(keeper, key, { scope: step, resolved: rest, asked }, read);
   return { key, resolved: rest, kept: false, wheels: read, own };
+}
+
+function knownFiles(last: KeptLock | undefined): KnownFiles {
+  const asked = Object.entries(last?.asked ?? {});
+  return new Map(
+    asked.flatMap(([name, question]) => {
+      const one = last?.resolved.lock.distributions.find((other) => other.name === name);
+      return one === undefined ? [] : [[name, { ...one, asked: question }]];
+    }),
+  );
 }
 
 function identityOf({ lock, changes }: ResolvedLock) {
   return [
-    lock.distributions.map(({ name, version, wheel }) => [name, version, wheel?.sha256]),
+    lock.distributions.map(({ name, version, wheel, source, directUrl, requested }) => [
+      ...[name, version, wheel?.sha256, source && { ...source }],
+      ...[directUrl, requested],
+    ]),
     changes.map(({ name, action }) => [name, action]),
   ];
 }

@@ -22,6 +22,7 @@ export function offlineWorld(host: Host, directory: string, dockerfile: string |
       reason: `what ${lock.path} says is read with the wheels that it names`,
     }),
     lockSources: async () => ({ reason: 'what source distributions need is not known offline' }),
+    layerWheels: async () => ({ reason: 'what is in layers is not known offline' }),
     wheel: async () => ({ reason: 'what has to be built is not known offline' }),
     context() {
       context ??= readContext(host, directory, { dockerfile });

@@ -2,7 +2,9 @@ import { withLayerFacts } from '../facts/image-facts.ts';
 import type { LockedChange, ResolvedLock } from '../lock/lock-input.ts';
 import type { InstalledDistribution } from '../python/facts.ts';
 import type { LockedDistribution } from '../python/lock.ts';
+import { placedPaths } from '../python/wheel-placement.ts';
 import { addDistributions, type Installation } from './install-layers.ts';
+import { installedPaths } from './install-plan.ts';
 import type { InstallOutcome, InstallPlace } from './installation.ts';
 import type { ImageState } from './state.ts';
 import type { ComposeRequest } from './walk.ts';
@@ -13,6 +15,8 @@ import type { BuiltWheel } from './wheel-source.ts';
 export interface BuiltProject {
   readonly built: BuiltWheel;
   readonly requested: boolean;
+  /** The text of `direct_url.json` where it is not that which came of the build: of a project in a lock. */
+  readonly directUrl?: string | undefined;
   /** What it is called in reports: `/app`, an address without a login. */
   readonly from: string;
 }
@@ -21,6 +25,7 @@ export interface BuiltProject {
  * Adds projects in layers of their own above what they need: they change with the code, the others do not. What their builds left
  * beside them comes with them.
  *
+ * @param earlier how many installations came before those of this command
  * @throws NotComposable
  */
 export function addProjects(
@@ -29,12 +34,15 @@ export function addProjects(
   installation: Installation,
   projects: readonly BuiltProject[],
   { line, refuse }: InstallPlace,
+  earlier: number,
 ): InstallOutcome {
   let state = before;
   const installed: InstallOutcome['installed'][number][] = [];
-  for (const { built, requested, from } of projects) {
+  for (const { built, requested, directUrl, from } of projects) {
     const { python } = installation;
-    const resolved = lockOf(built, requested, python.installed);
+    const shared = installedTwice(built, state.installs.slice(earlier), installation);
+    if (shared !== undefined) throw refuse(`${built.facts.name} writes /${shared}, as others of the step do`);
+    const resolved = lockOf(built, { requested, directUrl }, python.installed);
     const wheels = new Map([[built.wheel.sha256, built.facts]]);
     const left = leftLayer(built.left, `what the build of ${built.facts.name} left`, line, state, request);
     const beneath = left === undefined ? state : withLeft(state, left, built);
@@ -44,6 +52,20 @@ export function addProjects(
     installed.push({ line, files: [from], python, locked, layers, assumed: state.assumed });
   }
   return { after: state, installed };
+}
+
+/** A path of which it is not known who writes it last: the tool's order is another one. */
+function installedTwice(
+  { facts }: BuiltWheel,
+  installs: ImageState['installs'],
+  { python, installer }: Installation,
+): string | undefined {
+  const all = installs.flatMap((install) => {
+    const paths = installedPaths(install);
+    return 'reason' in paths ? [] : paths.map(([path]) => path);
+  });
+  const others = new Set(all);
+  return placedPaths(facts, python.scheme, installer.tool).find((path) => others.has(path));
 }
 
 function withLeft(
@@ -62,11 +84,12 @@ function withLeft(
 /** A lock of one wheel: what is there of its name is always replaced, whatever its version. */
 function lockOf(
   { wheel, facts, files }: BuiltWheel,
-  requested: boolean,
+  { requested, directUrl: told }: Pick<BuiltProject, 'requested' | 'directUrl'>,
   there: readonly InstalledDistribution[],
 ): ResolvedLock {
   const { name, version } = facts;
-  const { 'direct_url.json': directUrl, ...more } = files;
+  const { 'direct_url.json': found, ...more } = files;
+  const directUrl = told ?? found;
   const distribution: LockedDistribution = {
     ...{ name, version, wheel, requested },
     ...(directUrl !== undefined && { directUrl }),

@@ -1,9 +1,13 @@
+import { LayerwrightError } from '../errors.ts';
 import type { ImageFacts } from '../facts/image-facts.ts';
 import type { PathEntry } from '../image/path-entry.ts';
 import type { PathIndex } from '../image/path-index.ts';
 import { ancestorsOf, parentOf } from '../layers/layer-directories.ts';
 import { contentOf } from '../python/detect-files.ts';
+import { parseEntryPoints } from '../python/entry-points.ts';
 import type { InstalledDistribution, PythonFacts } from '../python/facts.ts';
+import type { InstallerTool } from '../python/installer.ts';
+import { refusalOf } from '../python/wheel-error.ts';
 
 /**
  * The whiteouts of what pip uninstalls before it installs another version: the files of RECORD and their bytecode, and the
@@ -16,6 +20,7 @@ export function removalEntries(
   files: ImageFacts,
   python: PythonFacts,
   distributions: readonly InstalledDistribution[],
+  tool: InstallerTool = 'pip',
 ): { readonly entries: readonly PathEntry[] } | { readonly reason: string } {
   const { index } = files;
   const paths = new Set<string>();
@@ -32,8 +37,40 @@ export function removalEntries(
       for (const one of [path, ...bytecodeOf(path, python.cacheTag)])
         if (index.get(one) !== undefined) paths.add(one);
     }
+    if (tool === 'uv') continue;
+    const scripts = scriptsOf(files, python, metadata);
+    if (scripts === undefined)
+      return { reason: `the entry points of ${name} in the image are not understood` };
+    for (const path of scripts) paths.add(path);
   }
   return { entries: whiteouts(index, paths) };
+}
+
+/**
+ * What has the name of an entry point beside the environment's scripts, whatever RECORD says: the link `pip` to `pip3` of the official
+ * images. uv leaves that where it is.
+ */
+function scriptsOf(
+  files: ImageFacts,
+  { scheme, venv }: PythonFacts,
+  metadata: string,
+): readonly string[] | undefined {
+  const text = contentOf(files, `${metadata}/entry_points.txt`);
+  if (text === undefined) return [];
+  const { index } = files;
+  const refuse = refusalOf('entry_points.txt');
+  try {
+    const { console, gui } = parseEntryPoints(text, refuse);
+    const directory = index.resolve(scheme.scripts).path;
+    if (venv !== undefined && !`/${directory}/`.startsWith(`${venv}/`)) return [];
+    return [...console.keys(), ...gui.keys()]
+      .filter((name) => /^[\w.+-]+$/.test(name))
+      .map((name) => `${directory}/${name}`)
+      .filter((path) => index.resolve(`/${path}`).entry !== undefined);
+  } catch (error) {
+    if (error instanceof LayerwrightError && error.code === 'WHEEL_INVALID') return undefined;
+    throw error;
+  }
 }
 
 function isInside({ venv, scheme }: PythonFacts, metadata: string): boolean {

@@ -2,6 +2,7 @@ import type { StageNode } from '../dockerfile/graph.ts';
 import type { LockedInstall, NotRecognised, RecognisedStep } from '../python/recognise.ts';
 import type { SkeletonProject } from '../python/skeleton.ts';
 import { copiedBefore } from './assumed-copies.ts';
+import { absolutePath } from './cut.ts';
 import { readImageFile } from './image-files.ts';
 import { statesOf } from './stage-states.ts';
 import type { ImageState } from './state.ts';
@@ -31,16 +32,20 @@ export function projectReader(
     stage: states.at(-1) ?? state.stage,
   }));
   return async ({ tool, project }) => {
-    if (tool !== 'uv' || project === undefined) return undefined;
-    const { skeletonProject } = await import('../python/skeleton.ts');
+    if ((tool !== 'uv' && tool !== 'poetry') || project === undefined) return undefined;
+    const { skeletonProject, poetryProject } = await import('../python/skeleton.ts');
     const image = await seen;
+    const path = `${project}/pyproject.toml` as const;
     const textOf = async (path: string) => {
       const bytes = await readImageFile(world, image, binds, path);
       return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
     };
-    const text = await textOf(`${project}/pyproject.toml`);
-    if (text === undefined)
-      return { reason: `${project}/pyproject.toml is not there, or its content is not known` };
+    const text = await textOf(path);
+    if (text === undefined) return { reason: `${path} is not there, or its content is not known` };
+    if (tool === 'poetry') {
+      const there = await isThere(world, image.stage, state, binds, path, text);
+      return there === true ? undefined : there === false ? poetryProject(text) : there;
+    }
     return skeletonProject(
       text,
       project,
@@ -48,6 +53,29 @@ export function projectReader(
       await memberTexts(image, project, textOf),
     );
   };
+}
+
+/**
+ * True if what makes the environment finds the project's file, too: by a mount, or because it was there before.
+ *
+ * @returns a reason if it would find another one
+ */
+async function isThere(
+  world: Pick<World, 'context'>,
+  { image }: ImageState['stage'],
+  state: ImageState,
+  binds: SkeletonPlace['binds'],
+  path: string,
+  text: string,
+): Promise<boolean | NotRecognised> {
+  const isMounted = binds.some(({ target }) => {
+    const at = absolutePath(target, image.config.WorkingDir ?? '/');
+    return path === at || path.startsWith(`${at}/`);
+  });
+  if (isMounted || state.files.index.resolve(path).entry === undefined) return isMounted;
+  const before = await readImageFile(world, state, [], path);
+  if (before !== undefined && Buffer.from(before).toString('utf8') === text) return true;
+  return { reason: `there is another ${path} below` };
 }
 
 /** The pyproject.toml files below a project that are known: those of its workspace are among them. */

@@ -1,9 +1,16 @@
+import { posix } from 'node:path';
 import type { DependencyAction, LockedInstall, NotRecognised, RecognisedStep } from '../python/recognise.ts';
 import { type SkeletonProject, skeletonCommand } from '../python/skeleton.ts';
 
 /** What has to be made before a step can be composed: its tools' virtual environments and settings. */
 export interface SkeletonNeed {
   readonly steps: readonly DependencyAction[];
+  /** Of the virtual environments among it, absolute. */
+  readonly directories: readonly string[];
+  /** Those that the command which installs makes for itself, absolute: it then starts another name of their Python. */
+  readonly selfMade: readonly string[];
+  /** Those in which uv is to compile all that is there, absolute. */
+  readonly compiled: readonly string[];
   /** True if what it makes depends on files of the project that it has to find where they are. */
   readonly readsProject: boolean;
 }
@@ -27,7 +34,26 @@ export function skeletonNeed(
     };
   const makers = steps.filter((_, at) => needs[at]);
   if (makers.length === 0) return undefined;
-  return { steps: makers, readsProject: makers.some((step) => step.kind === 'venv' && step.readsProject) };
+  const directories = makers.flatMap((step) => {
+    const directory = directoryOf(step);
+    return directory === undefined || !('workdir' in step) ? [] : [posix.resolve(step.workdir, directory)];
+  });
+  const selfMade = makers.flatMap((step) =>
+    step.kind === 'locked-install' && step.tool === 'uv' ? (directoryOf(step) ?? []) : [],
+  );
+  const byUv = makers.flatMap((step) => {
+    const directory = directoryOf(step);
+    return directory === undefined || !('tool' in step) || step.tool !== 'uv'
+      ? []
+      : [posix.resolve(step.workdir, directory)];
+  });
+  return {
+    steps: makers,
+    directories,
+    selfMade,
+    compiled: steps.some(isCompiledByUv) ? byUv : [],
+    readsProject: makers.some((step) => step.kind === 'venv' && step.readsProject),
+  };
 }
 
 /**
@@ -36,7 +62,7 @@ export function skeletonNeed(
  * @param projectOf what the files of a project say about its environment
  */
 export async function skeletonText(
-  { steps }: SkeletonNeed,
+  { steps, compiled }: SkeletonNeed,
   projectOf: (action: LockedInstall) => Promise<SkeletonProject | NotRecognised | undefined>,
 ): Promise<string | NotRecognised> {
   const commands: string[] = [];
@@ -52,7 +78,12 @@ export async function skeletonText(
       step.kind === 'locked-install' ? `{ [ -e ${quoted(`${directory}/pyvenv.cfg`)} ] || ${text}; }` : text,
     );
   }
-  return commands.join(' && ');
+  return [...commands, ...compiled.map(compileCommand)].join(' && ');
+}
+
+/** Where uv compiles, it compiles all modules that are there, its own one of the environment among them. */
+function compileCommand(directory: string): string {
+  return `${quoted(`${directory}/bin/python`)} -I -m compileall -q ${quoted(directory)}/lib/python3.*/site-packages/_virtualenv.py`;
 }
 
 /** The directories, as written, of the virtual environments that are there after a step. */
@@ -64,6 +95,12 @@ function needsMaking(step: DependencyAction, isThere: (directory: string) => boo
   if (step.kind === 'venv' || step.kind === 'settings') return true;
   const directory = directoryOf(step);
   return directory !== undefined && !isThere(directory);
+}
+
+/** True for an installation after which uv compiles. */
+function isCompiledByUv(step: DependencyAction): boolean {
+  if (step.kind === 'pip-install') return step.tool === 'uv' && step.options.compile;
+  return step.kind === 'locked-install' && step.tool === 'uv' && step.compile;
 }
 
 function directoryOf(step: DependencyAction): string | undefined {

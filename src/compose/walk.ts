@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { Context } from '../context/context.ts';
 import { type BuildOptions, globalScope } from '../dockerfile/arguments.ts';
 import { type StageGraph, type StageNode, stageNode } from '../dockerfile/graph.ts';
@@ -107,6 +108,8 @@ export async function walk(
   const pending: SolveRequest[] = [];
   const unknown: UnknownPart[] = [];
   const stages = new Map<StageNode, CuttableStage>();
+  /** Environments that something which is run had made before the step that would make them, by stage. */
+  const found = new Set<string>();
   let prefix: Walked['prefix'];
 
   const stageEnd = (index: number): Promise<ImageState> => {
@@ -127,7 +130,7 @@ export async function walk(
       state = after;
       segments.push(segmentOf(node, part, state.layers.length - before, solve));
       if (wanted?.node.stage.index === node.stage.index && rangeOf(part)[1] === wanted.at)
-        prefix = { state, segments: mergeSegments(segments) };
+        prefix = { state, segments: [...segments] };
     }
     return state;
   };
@@ -138,8 +141,7 @@ export async function walk(
       node,
       states: statesOf(node.instructions, state.stage),
       pipConfigurations: configurationsOf(state),
-      hasEnvironment: (directory) =>
-        state.files.index.resolve(`${directory}/pyvenv.cfg`).entry?.type === 'file',
+      hasEnvironment: (directory) => isEnvironment(state, directory),
       poetryConfigurations: poetryConfigurationsOf(state),
       home: homeOf(state.files, state.stage),
       secrets: request.secrets,
@@ -199,8 +201,13 @@ export async function walk(
       case 'plain':
         return { after: await plainStep(request, world, state, node, part.at) };
       case 'install': {
+        refuseCopied(state, node, part);
         const stage = stages.get(node) as CuttableStage;
-        const install = reconfigured(stage, part, configurationsOf(state));
+        const told = reconfigured(stage, part, configurationsOf(state));
+        const install = {
+          ...told,
+          selfMade: told.selfMade.filter((one) => !found.has(`${node.stage.index} ${one}`)),
+        };
         const { after, installed } = await installStep(request, world, state, node, install);
         installs.push(...installed);
         return { after };
@@ -212,6 +219,8 @@ export async function walk(
       case 'skeleton': {
         const parent = atInstallation(state, node, part);
         const { at, why, need, binds } = part;
+        for (const one of need.selfMade)
+          if (isEnvironment(state, one)) found.add(`${node.stage.index} ${one}`);
         const projectOf = projectReader(request, world, state, { node, from: part.from, at, binds });
         const command = await skeletonText(need, projectOf);
         if (typeof command !== 'string')
@@ -249,9 +258,33 @@ export async function walk(
   return { state, segments: mergeSegments(all), installs, pending, unknown, prefix };
 }
 
+function isEnvironment({ files }: ImageState, directory: string): boolean {
+  return files.index.resolve(`${directory}/pyvenv.cfg`).entry?.type === 'file';
+}
+
 /** After the last costly instruction all that is left is composed. */
 function plainAfter({ instructions }: StageNode, at: number): readonly Part[] {
   return instructions.slice(at + 1).map((_, index) => ({ kind: 'plain', at: at + 1 + index }));
+}
+
+/**
+ * An environment that was made before files of the context were copied must not have any of them: its tool would have found them
+ * there.
+ */
+function refuseCopied(
+  { copied }: ImageState,
+  { instructions }: StageNode,
+  { at, made }: Extract<Part, { kind: 'install' }>,
+): void {
+  for (const path of made.length === 0 ? [] : copied.keys()) {
+    const directory = made.find((one) => `/${path}`.startsWith(`${one}/`));
+    if (directory !== undefined)
+      throw new NotComposable(
+        instructions[at]?.line ?? 0,
+        `${directory} has files of the build context`,
+        `Name ${posix.basename(directory)} in .dockerignore.`,
+      );
+  }
 }
 
 /** A requirements file that is not there yet may be written by what is to be solved below. */

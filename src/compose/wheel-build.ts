@@ -12,7 +12,7 @@ import { type InputWorld, inputsOf } from './inputs.ts';
 import { stateKey } from './solve-request.ts';
 import type { ImageState } from './state.ts';
 import type { ComposeRequest } from './walk.ts';
-import { seenByPrograms, withoutCopies } from './wheel-state.ts';
+import { seenByPrograms, withoutCopies, withoutDependencies } from './wheel-state.ts';
 
 /** The program of the image that is told to build and install: pip through its interpreter, or uv. */
 export type WheelTool =
@@ -54,6 +54,8 @@ export interface WheelWishes {
   readonly name: string | undefined;
   readonly version: string | undefined;
   readonly source: SourceDistribution;
+  /** True if the step itself names its address: the tool then writes it down (PEP 610). */
+  readonly isDirect?: boolean;
   readonly python: PythonFacts;
   readonly tool: WheelTool;
   /** Options of the tool that decide how it builds, as words: `--no-build-isolation`, `--config-settings=a=b`. */
@@ -87,7 +89,10 @@ export async function wheelBuild(
   });
   return {
     ...wishes,
-    state: wishes.source.kind === 'directory' ? state : withoutCopies(state),
+    state:
+      wishes.source.kind === 'directory'
+        ? withoutDependencies(state, wishes.options, wishes.env)
+        : withoutCopies(state),
     place: { node, at, line },
     env: ownVariables(wishes.env, state),
     inputs: keys,
@@ -115,10 +120,11 @@ export function ownVariables(
  * @returns 64 hex digits
  */
 export function wheelKey(build: WheelBuild): string {
-  const { source, state, python, tool, options, indexes, env, place, inputs, runFlags } = build;
+  const { source, isDirect, state, python, tool, options, indexes, env, place, inputs, runFlags } = build;
   const { declared } = state.stage.scope;
   return keyOf('wheel', {
     source: sourceKey(source),
+    ...(isDirect && { isDirect }),
     state: stateKey(seenByPrograms(state)),
     arguments: declared.map(({ name, value }) => variableKey(name, value)),
     python: python.executable,

@@ -51,7 +51,7 @@ export function sourceResolver(options: Omit<WheelSourceOptions, 'keeper'>): Sou
           ...indexVariables({ tool: build.tool, indexes: input.options }),
         },
       },
-      `what ${input.requirements.length} requirements need`,
+      'what the requirements need',
       'resolving with source distributions',
     );
     if ('reason' in output) return output;

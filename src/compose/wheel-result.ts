@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { LayerwrightError } from '../errors.ts';
 import { sha256OfFile, sizeOfFile } from '../host/files.ts';
 import { plainKind, readPlainFile } from '../host/plain-files.ts';
+import { pinnedUvCacheInfo } from '../layers/uv-cache-info.ts';
 import { readWheelFacts } from '../layers/wheel-facts.ts';
 import { normaliseName } from '../python/names.ts';
 import { sameVersion } from '../python/versions.ts';
@@ -53,7 +54,8 @@ export async function readWheelResult(
   const read = await readLeft(directory, left);
   if ('reason' in read) return read;
   const { entries, bytes } = read;
-  const own = build.source.kind === 'directory' ? files : withoutAddress(files);
+  const own =
+    build.source.kind === 'directory' || build.isDirect ? pinned(files) : withoutAddress(pinned(files));
   return {
     kept: { filename, sha256, size: await sizeOfFile(file), facts, files: own, left: entries },
     file,
@@ -68,6 +70,13 @@ async function factsOf(file: string, expected: Parameters<typeof readWheelFacts>
     if (error instanceof LayerwrightError && error.code === 'WHEEL_INVALID') return { reason: error.message };
     throw error;
   }
+}
+
+/** Without what is another in each build. */
+function pinned(files: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const text = files['uv_cache.json'];
+  const info = text === undefined ? undefined : pinnedUvCacheInfo(text);
+  return info === undefined ? files : { ...files, 'uv_cache.json': info };
 }
 
 /** The tool was told an address, which the step may not have done: the lock says what belongs there. */

@@ -21,18 +21,47 @@ export function seenByPrograms({ stage, layers }: ImageState): Pick<ImageState, 
  */
 export function withoutCopies(state: ImageState): ImageState {
   if (!state.layers.some(isCopy) || !isApplicationOnly(state)) return state;
+  return { ...withoutLayers(state, isCopy), copied: new Map() };
+}
+
+/** What builds and installs, as far as it is installed as a distribution: `poetry-core`, `scikit-build-core` among them. */
+const BUILD_TOOL =
+  /^(?:pip|uv|setuptools|wheel|virtualenv|build|ninja|cmake|cython|maturin|(?:poetry|hatch|hatchling|flit|pdm|meson|meson-python|scikit-build|setuptools|uv)(?:-.+)?)$/;
+
+/**
+ * A state without what a project needs to run: its build has an environment of its own and does not see that, so that a changed
+ * project is built in a small image, and a changed dependency does not build it once more. Layers with a tool that builds stay.
+ *
+ * @param options of the tool, as words
+ * @param env variables of the command
+ */
+export function withoutDependencies(
+  state: ImageState,
+  options: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ImageState {
+  const isShared = (text: string) => /build[-_]isolation/i.test(text);
+  if (options.some(isShared) || Object.keys(env).some(isShared)) return state;
+  return withoutLayers(
+    state,
+    (layer) =>
+      layer?.kind === 'dependency' && !layer.planned.wheels.some(({ name }) => BUILD_TOOL.test(name)),
+  );
+}
+
+/** With the lines of the history that belong to the layers. */
+function withoutLayers(state: ImageState, goes: (layer: ImageLayer | undefined) => boolean): ImageState {
   const { image } = state.stage;
   const history: History[] = [];
   let layer = 0;
   for (const line of image.history ?? []) {
-    if (line.empty_layer !== true && isCopy(state.layers[layer++])) continue;
+    if (line.empty_layer !== true && goes(state.layers[layer++])) continue;
     history.push(line);
   }
   return {
     ...state,
-    layers: state.layers.filter((one) => !isCopy(one)),
+    layers: state.layers.filter((one) => !goes(one)),
     stage: { ...state.stage, image: { ...image, history } },
-    copied: new Map(),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Host } from '../host/host.ts';
 import { remembered } from '../host/remembered.ts';
 import { solvedTag } from './compose.ts';
 import type { UnusableBlobs } from './layer-source.ts';
+import type { LayerWheels } from './layer-wheels.ts';
 import type { LockSource } from './locks.ts';
 import { digestOf, type ImageReader, keepSolved, readBase, readSolved } from './read-image.ts';
 import type { SolveRequest } from './solve-request.ts';
@@ -41,6 +42,7 @@ export interface WorldOptions {
   readonly locks: LockSource;
   readonly context: World['context'];
   readonly wheels: Pick<WheelSource, 'get'>;
+  readonly inLayers: Pick<LayerWheels, 'get'>;
   readonly resolver: SourceResolver;
   /** False if what was solved before may not be used. */
   readonly reuses: boolean;
@@ -70,7 +72,15 @@ export function openImages(reader: ImageReader): Images {
 }
 
 /** Answers what a walk asks, each question once in a run. */
-export function openWorld({ images, locks, context, wheels, resolver, reuses }: WorldOptions): OpenWorld {
+export function openWorld({
+  images,
+  locks,
+  context,
+  wheels,
+  inLayers,
+  resolver,
+  reuses,
+}: WorldOptions): OpenWorld {
   const { reader, digest, base } = images;
   const solved = new Map<string, GivenImage>();
   const now = new Set<string>();
@@ -81,7 +91,7 @@ export function openWorld({ images, locks, context, wheels, resolver, reuses }: 
     lock: locks.lock,
     lockFile: locks.lockFile,
     lockSources: (input, build) => locks.lockSources(input, build, resolver),
-    wheel: wheels.get,
+    ...{ wheel: wheels.get, layerWheels: inLayers.get },
     ...{ digest, base, context },
     async solved(request) {
       const known = solved.get(request.key);

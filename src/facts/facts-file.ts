@@ -3,7 +3,7 @@ import { parseIndex, serialiseIndex } from '../image/path-index-text.ts';
 import type { ImageFacts } from './image-facts.ts';
 
 /** The last number is the format's version: one that is not ours is not read. */
-const HEAD = 'layerwright facts 1\n';
+const HEAD = 'layerwright facts 2\n';
 
 const MAX_BYTES = 512 * 1024 ** 2;
 

@@ -36,6 +36,8 @@ export interface WheelFile {
   readonly requested: boolean;
   /** The text of `direct_url.json`, without credentials, where the installer writes one. */
   readonly directUrl?: string;
+  /** Further files that the installer writes into the dist-info, by name: `uv_cache.json`. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** What a copy takes from one place to another: `COPY --from=builder --chown=1000 /install /usr/local`. */

@@ -4,8 +4,11 @@ import { normaliseName } from '../python/names.ts';
 import { refusalOf } from '../python/wheel-error.ts';
 import { checkFileName } from '../python/wheel-metadata.ts';
 import { describeWheel } from './wheel-shape.ts';
-import { checkLocalHeaders } from './zip-content.ts';
-import { openZip } from './zip-file.ts';
+import { checkLocalHeaders, readMember } from './zip-content.ts';
+import { openZip, type ZipFile } from './zip-file.ts';
+
+/** Bytes; what is longer counts as not known. */
+const MAX_STARTUP = 16 * 1024;
 
 /** What a lock says of a wheel. */
 export interface ExpectedWheel {
@@ -29,6 +32,7 @@ export async function readWheelFacts(file: string, expected: ExpectedWheel): Pro
   try {
     await checkLocalHeaders(zip);
     const { purelib, metadata, entryPoints } = await describeWheel(zip, expected);
+    const startup = await startupFiles(zip);
     return {
       sha256: expected.sha256 ?? (await sha256OfFile(file)),
       name: normaliseName(expected.name),
@@ -40,8 +44,20 @@ export async function readWheelFacts(file: string, expected: ExpectedWheel): Pro
       requiresDist: metadata.requiresDist,
       requiresPython: metadata.requiresPython,
       extras: metadata.extras,
+      ...(Object.keys(startup).length > 0 && { startup }),
     };
   } finally {
     await zip.close();
   }
+}
+
+/** Where `.pth` files have an effect: beside the modules. */
+const STARTUP = /^(?:[^/]+\.data\/(?:purelib|platlib)\/)?[^/]+\.pth$/;
+
+async function startupFiles(zip: ZipFile): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const member of zip.members)
+    if (STARTUP.test(member.path) && member.size <= MAX_STARTUP)
+      found[member.path] = (await readMember(zip, member)).toString('utf8');
+  return found;
 }

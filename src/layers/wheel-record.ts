@@ -41,9 +41,9 @@ export interface RecordInput {
   readonly generated: readonly { readonly place: string; readonly file: RecordedFile }[];
 }
 
-/** INSTALLER, REQUESTED and `direct_url.json`, as far as the program writes them. */
+/** INSTALLER, REQUESTED, `direct_url.json` and further files, as far as the program writes them. */
 export function marksOf(
-  { requested, directUrl }: WheelFile,
+  { requested, directUrl, files = {} }: WheelFile,
   installer: Installer,
   distInfo: string,
   mode: number,
@@ -57,6 +57,9 @@ export function marksOf(
     file('INSTALLER', installerText(installer)),
     ...(writesRequested(installer, requested) ? [file('REQUESTED', '')] : []),
     ...(directUrl === undefined ? [] : [file('direct_url.json', directUrl)]),
+    ...Object.keys(files)
+      .sort()
+      .map((name) => file(name, files[name] as string)),
   ];
 }
 

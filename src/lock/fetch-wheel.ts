@@ -37,7 +37,35 @@ export async function fetchWheel(
   return path;
 }
 
-function safeName({ filename }: LockedWheel): string {
+/**
+ * Fetches a wheel of which only the address is known, streamed.
+ *
+ * @param directory made if it is not there
+ * @throws LayerwrightError as {@link fetchWheel}
+ */
+export async function fetchAddressed(
+  host: Host,
+  { url, filename }: Pick<LockedWheel, 'url' | 'filename'>,
+  directory: string,
+): Promise<{ readonly path: string; readonly wheel: LockedWheel }> {
+  const unknown = { url, filename, sha256: undefined, size: undefined };
+  const name = safeName(unknown);
+  await mkdir(directory, { recursive: true });
+  const partial = join(directory, `${name}.${randomBytes(4).toString('hex')}.partial`);
+  try {
+    const { sha256, size } = await download(host, unknown, partial, []);
+    const path = join(directory, `${sha256.slice(0, 16)}-${name}`);
+    await rename(partial, path);
+    return { path, wheel: { url, filename, sha256, size } };
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+/** A wheel to download; its hash is checked where it is known. */
+type Wanted = Omit<LockedWheel, 'sha256'> & { readonly sha256: string | undefined };
+
+function safeName({ filename }: Wanted): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl$/.test(filename)) return filename;
   throw new LayerwrightError(`"${filename}" is no name of a wheel`, {
     code: 'WHEEL_MISSING',
@@ -55,15 +83,18 @@ interface Download {
 
 async function download(
   host: Host,
-  wheel: LockedWheel,
+  wheel: Wanted,
   path: string,
   credentials: readonly IndexCredential[],
-): Promise<void> {
+): Promise<{ readonly sha256: string; readonly size: number }> {
   const file = await open(path, 'wx');
   try {
     const state: Download = { file, hash: createHash('sha256'), size: 0 };
     await withRetries(() => attempt(host, wheel, state, credentials), host.signal);
-    checkHash(wheel, state.hash.digest('hex'), state.size);
+    const { size } = state;
+    const sha256 = state.hash.digest('hex');
+    checkHash(wheel, sha256, size);
+    return { sha256, size };
   } finally {
     await file.close();
   }
@@ -72,7 +103,7 @@ async function download(
 /** One connection; what it brought stays for the next. */
 async function attempt(
   host: Host,
-  wheel: LockedWheel,
+  wheel: Wanted,
   state: Download,
   credentials: readonly IndexCredential[],
 ): Promise<void> {
@@ -103,7 +134,7 @@ async function restart(state: Download): Promise<void> {
   state.size = 0;
 }
 
-async function receive(host: Host, wheel: LockedWheel, response: Response, state: Download): Promise<void> {
+async function receive(host: Host, wheel: Wanted, response: Response, state: Download): Promise<void> {
   try {
     for await (const chunk of response.body ?? []) {
       await state.file.write(chunk, 0, chunk.length, state.size);
@@ -120,14 +151,14 @@ async function receive(host: Host, wheel: LockedWheel, response: Response, state
     throw temporary(wheel, `${state.size} of ${wheel.size} bytes came`);
 }
 
-function temporary(wheel: LockedWheel, why: string): LayerwrightError {
+function temporary(wheel: Wanted, why: string): LayerwrightError {
   return new LayerwrightError(`${wheel.filename} from ${new URL(wheel.url).host}: ${why}`, {
     code: 'INDEX_UNREACHABLE',
     exit: EXIT.temporary,
   });
 }
 
-function missing(wheel: LockedWheel, status: number): LayerwrightError {
+function missing(wheel: Wanted, status: number): LayerwrightError {
   return new LayerwrightError(`${wheel.filename} is not at ${new URL(wheel.url).host} (HTTP ${status})`, {
     code: 'WHEEL_MISSING',
     exit: EXIT.failed,
@@ -135,8 +166,8 @@ function missing(wheel: LockedWheel, status: number): LayerwrightError {
   });
 }
 
-function checkHash(wheel: LockedWheel, got: string, size: number): void {
-  if (got === wheel.sha256) return;
+function checkHash(wheel: Wanted, got: string, size: number): void {
+  if (wheel.sha256 === undefined || got === wheel.sha256) return;
   throw new LayerwrightError(
     `${wheel.filename} has not the hash of the lock: expected sha256:${wheel.sha256}, got sha256:${got} (${size} bytes)`,
     {

@@ -65,21 +65,29 @@ async function removed(
   const surplus = input.facts.installed.filter(({ name }) => !wanted.has(name));
   if (input.tool === 'poetry') return withoutPoetrys(input, surplus);
   if (input.tool !== 'uv') return { reason: `what ${input.tool} removes is not certain` };
+  const spared = await sparedByUv(input, surplus);
+  return 'reason' in spared ? spared : surplus.filter((one) => !spared.includes(one));
+}
+
+/** What uv leaves of what it would remove from an environment: what environments begin with, unless it made this one without. */
+export async function sparedByUv<T extends { readonly name: string }>(
+  input: Pick<FrozenInput, 'facts' | 'read'>,
+  surplus: readonly T[],
+): Promise<readonly T[] | NotLocked> {
   const seeds = surplus.filter(({ name }) => isSeed(name, input.facts));
-  if (seeds.length === 0) return surplus;
+  if (seeds.length === 0) return [];
   const made = await madeByUv(input);
   if (made === undefined)
     return { reason: `whether uv removes ${seeds.map(({ name }) => name).join(', ')} is not certain` };
-  return made ? surplus : surplus.filter((one) => !seeds.includes(one));
+  return made ? [] : seeds;
 }
 
-/** uv leaves them, unless it made the environment itself and without them. */
 function isSeed(name: string, { version }: PythonFacts): boolean {
   const minor = Number(version.split('.')[1]);
   return name === 'pip' || name === 'uv' || (minor < 12 && (name === 'setuptools' || name === 'wheel'));
 }
 
-async function madeByUv({ facts, read }: FrozenInput): Promise<boolean | undefined> {
+async function madeByUv({ facts, read }: Pick<FrozenInput, 'facts' | 'read'>): Promise<boolean | undefined> {
   if (facts.venv === undefined) return false;
   const settings = await read(`${facts.venv}/pyvenv.cfg`);
   if (settings === undefined) return undefined;

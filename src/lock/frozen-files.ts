@@ -1,6 +1,7 @@
 import type { Host } from '../host/host.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { LockedFile, SelectedDistribution } from '../lockfiles/selected.ts';
+import { keyOf } from '../plan/key.ts';
 import { fitsPython } from '../python/closure.ts';
 import type { LockedDistribution, LockedWheel, SourceDistribution } from '../python/lock.ts';
 import { parseWheelName } from '../python/wheel-tags.ts';
@@ -13,10 +14,18 @@ import { type IndexFile, projectFiles } from './simple-index.ts';
 
 const REQUESTS_AT_ONCE = 8;
 
+/** What an index was asked for and where that led to, by the name of a distribution, as an earlier lock of the same step has it. */
+export type KnownFiles = ReadonlyMap<
+  string,
+  Pick<LockedDistribution, 'wheel' | 'source'> & { readonly asked: string }
+>;
+
 /** What is selected, with the files that the tool takes; both sorted by name. */
 export interface Located {
   readonly distributions: readonly LockedDistribution[];
   readonly own: readonly OwnProject[];
+  /** By name, of what the index had to be asked for: 64 hex digits, the same as long as the lock says the same of it. */
+  readonly asked: Readonly<Record<string, string>>;
 }
 
 type Place = Pick<LockedDistribution, 'wheel' | 'source'>;
@@ -27,16 +36,21 @@ export async function locateAll(
   input: FrozenInput,
   scope: FrozenScope,
   selected: readonly SelectedDistribution[],
+  known: KnownFiles,
 ): Promise<Located | NotLocked> {
   const own = selected.flatMap((one) => ownProject(input, one) ?? []);
   const others = selected.filter(({ origin }) => origin.kind !== 'directory');
-  const found = await inParallel(others, REQUESTS_AT_ONCE, (one) => locate(host, input, scope, one));
+  const found = await inParallel(others, REQUESTS_AT_ONCE, (one) => locate(host, input, scope, one, known));
   const distributions: LockedDistribution[] = [];
   for (const one of found) {
     if ('reason' in one) return one;
     distributions.push(one);
   }
-  return { distributions: byName(distributions), own: byName(own) };
+  const asked = others.flatMap((one) => {
+    const question = questionOf(input, one);
+    return question === undefined ? [] : [[one.name, question] as const];
+  });
+  return { distributions: byName(distributions), own: byName(own), asked: Object.fromEntries(asked) };
 }
 
 function byName<T extends { readonly name: string }>(list: readonly T[]): readonly T[] {
@@ -66,9 +80,14 @@ async function locate(
   input: FrozenInput,
   scope: FrozenScope,
   one: SelectedDistribution,
+  known: KnownFiles,
 ): Promise<LockedDistribution | NotLocked> {
   const { name, origin } = one;
-  const place = await placeOf(host, input, scope, one);
+  const before = known.get(name);
+  const place =
+    before !== undefined && before.asked === questionOf(input, one)
+      ? { wheel: before.wheel, ...(before.source && { source: before.source }) }
+      : await placeOf(host, input, scope, one);
   if ('reason' in place) return place;
   const version = one.version ?? (place.wheel && parseWheelName(place.wheel.filename)?.version);
   if (version === undefined) return { reason: `the version of ${name} is known only when it is built` };
@@ -77,6 +96,16 @@ async function locate(
     ...{ name, version, ...place, requested: isRequested(input) },
     ...(directUrl === undefined ? {} : { directUrl }),
   };
+}
+
+/** Everything of a lock that decides which file of an index is taken. */
+function questionOf(
+  { tool }: FrozenInput,
+  { name, version, origin }: SelectedDistribution,
+): string | undefined {
+  if (origin.kind !== 'hashes') return undefined;
+  const index = origin.index && URL.canParse(origin.index) ? bare(origin.index) : origin.index;
+  return keyOf('asked', { tool, name, version, index, hashes: [...origin.hashes].sort() });
 }
 
 async function placeOf(

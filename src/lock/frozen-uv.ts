@@ -1,9 +1,10 @@
 import { posix } from 'node:path';
-import { parseToml, type Table, type Unclear } from '../lockfiles/documents.ts';
+import { parseToml, type Table, tableAt, textOf, type Unclear } from '../lockfiles/documents.ts';
 import type { SelectedDistribution } from '../lockfiles/selected.ts';
 import { uvFreshnessProblem } from '../lockfiles/uv-freshness.ts';
 import { isDirectory, parseUvLock, type UvLock } from '../lockfiles/uv-lock.ts';
 import { selectFromUvLock } from '../lockfiles/uv-select.ts';
+import { fitsPython } from '../python/closure.ts';
 import type { FrozenInput, FrozenScope } from './frozen.ts';
 import { workspaceProblem } from './frozen-workspace.ts';
 import { packageIndexes } from './index-url.ts';
@@ -25,6 +26,9 @@ export async function uvSelection(
     return { reason: 'there is a uv.toml' };
   const manifests = await manifestsOf(input, parsed, root);
   if ('reason' in manifests) return manifests;
+  const elsewhere =
+    (await workspaceAbove(input, root)) ?? otherPython(parsed, manifests, input.facts.version, environment);
+  if (elsewhere) return elsewhere;
   if (freshness !== 'frozen') {
     const known = packageIndexes(indexes).map(({ url }) => url);
     const stale =
@@ -41,6 +45,35 @@ export async function uvSelection(
     own,
     environment,
   });
+}
+
+/** A project below a workspace's root has that one's lock. */
+async function workspaceAbove({ read }: FrozenInput, root: string): Promise<Unclear | undefined> {
+  for (let directory = root; directory !== '/'; ) {
+    directory = posix.dirname(directory);
+    const text = await read(posix.join(directory, 'pyproject.toml'));
+    if (text !== undefined && tableAt(parseToml(text), 'tool', 'uv').workspace !== undefined)
+      return { reason: `${directory} has a workspace that the project may be a member of` };
+  }
+  return undefined;
+}
+
+/** uv would make the environment anew, with another Python, where the project does not permit that of the image. */
+function otherPython(
+  lock: UvLock,
+  manifests: ReadonlyMap<string, Table>,
+  version: string,
+  environment: FrozenScope['environment'],
+): Unclear | undefined {
+  const own = [...manifests.values()].flatMap(
+    (one) => textOf(tableAt(one, 'project')['requires-python']) ?? [],
+  );
+  const refusing = [...own, ...(lock.requiresPython === undefined ? [] : [lock.requiresPython])].find(
+    (text) => !fitsPython(text, environment),
+  );
+  return refusing === undefined
+    ? undefined
+    : { reason: `the project wants Python ${refusing}, and the environment has ${version}` };
 }
 
 /** pyproject.toml of the root, of the project and of every directory that the lock names, as far as they are known. */

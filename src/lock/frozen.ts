@@ -12,7 +12,7 @@ import type { InstallTool } from '../python/recognise.ts';
 import { compatibleTags } from '../python/wheel-tags.ts';
 import { frozenChanges } from './frozen-changes.ts';
 import { frozenClosureProblem } from './frozen-closure.ts';
-import { locateAll } from './frozen-files.ts';
+import { type KnownFiles, type Located, locateAll } from './frozen-files.ts';
 import { poetrySelection } from './frozen-poetry.ts';
 import { uvSelection } from './frozen-uv.ts';
 import type { NotLocked, ResolvedLock } from './lock-input.ts';
@@ -70,7 +70,7 @@ export interface OwnProject {
 }
 
 /** What is installed from a lock file: distributions that do not depend on the context, and projects that do. */
-export interface FrozenResult extends ResolvedLock {
+export interface FrozenResult extends ResolvedLock, Pick<Located, 'asked'> {
   /** Sorted by name; not among the lock's distributions. */
   readonly own: readonly OwnProject[];
 }
@@ -85,10 +85,15 @@ export interface FrozenScope {
  * Finds out what a tool would install from a project's lock file, without running anything of it. The index is asked only where
  * the lock names files by their hashes alone (poetry, pipenv), and for pip, which follows the needs of what a pylock.toml names.
  *
+ * @param known of an earlier lock for the same Python: the index is asked only for what changed
  * @returns a reason to let BuildKit do it where this is not certain
  * @throws LayerwrightError `INDEX_UNREACHABLE` (75), `INDEX_DENIED` (2), `INDEX_INVALID` (75)
  */
-export async function resolveFrozen(host: Host, input: FrozenInput): Promise<FrozenResult | NotLocked> {
+export async function resolveFrozen(
+  host: Host,
+  input: FrozenInput,
+  known: KnownFiles = new Map(),
+): Promise<FrozenResult | NotLocked> {
   const { facts } = input;
   const environment = markerEnvironment(facts);
   const tags = compatibleTags(facts);
@@ -99,14 +104,14 @@ export async function resolveFrozen(host: Host, input: FrozenInput): Promise<Fro
   const scope = { environment, tags };
   const selected = await SELECTIONS[input.lock.kind](input, scope);
   if ('reason' in selected) return selected;
-  const located = await locateAll(host, input, scope, selected);
+  const located = await locateAll(host, input, scope, selected, known);
   if ('reason' in located) return located;
-  const { distributions, own } = located;
+  const { distributions, own, asked } = located;
   const changes = await frozenChanges(input, distributions, own);
   if ('reason' in changes) return changes;
   const problem = await frozenClosureProblem(host, input, scope, located);
   if (problem) return problem;
-  return { lock: { distributions }, changes, by: 'lock file', warnings: [], own };
+  return { lock: { distributions }, changes, by: 'lock file', warnings: [], own, asked };
 }
 
 type Selection = (

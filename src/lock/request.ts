@@ -84,4 +84,4 @@ export function deniedError(name: string, status: number): LayerwrightError {
 
 /** Where the login of an index comes from. */
 export const LOGIN_HINT =
-  'Logins are taken from the index URL: https://USER:PASSWORD@HOST/simple, by PIP_INDEX_URL or PIP_EXTRA_INDEX_URL.';
+  'Logins are taken from the index URL (https://USER:PASSWORD@HOST/simple, by PIP_INDEX_URL or PIP_EXTRA_INDEX_URL), from a netrc file or pip.conf as a secret, and from variables of uv and poetry.';

@@ -31,7 +31,7 @@ const WANTED = new RegExp(
     '(?:^|/)(?:site|user)customize\\.py$',
     '/EXTERNALLY-MANAGED$',
     String.raw`(?:^|/)s?bin/pip[\d.]*$`,
-    String.raw`/(?:site|dist)-packages/[^/]+\.dist-info/(?:METADATA|RECORD|INSTALLER)$`,
+    String.raw`/(?:site|dist)-packages/[^/]+\.dist-info/(?:METADATA|RECORD|INSTALLER|entry_points\.txt)$`,
     String.raw`/(?:site|dist)-packages/[^/]+\.egg-info(?:/PKG-INFO)?$`,
     String.raw`/(?:site|dist)-packages/[^/]+\.pth$`,
   ].join('|'),

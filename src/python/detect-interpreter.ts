@@ -90,6 +90,7 @@ const LAUNCHER_LINE = new RegExp(
     'import re',
     'import sys',
     'from pip\\._internal(?:\\.cli\\.main)? import main',
+    'from pip\\._internal\\.cli\\.main import cli',
     'if __name__ == ["\']__main__["\']:',
     'sys\\.argv\\[0\\] = re\\.sub\\(r["\']\\(-script\\\\\\.pyw\\|\\\\\\.exe\\)\\?\\$["\'], ["\']{2}, sys\\.argv\\[0\\]\\)',
     'sys\\.argv\\[0\\] = re\\.sub\\(r["\']\\(-script\\\\\\.pyw\\?\\|\\\\\\.exe\\)\\?\\$["\'], ["\']{2}, sys\\.argv\\[0\\]\\)',
@@ -97,7 +98,7 @@ const LAUNCHER_LINE = new RegExp(
     'elif sys\\.argv\\[0\\]\\.endswith\\("\\.exe"\\):',
     'sys\\.argv\\[0\\] = sys\\.argv\\[0\\]\\[:-(?:4|11)\\]',
     'sys\\.argv\\[0\\] = sys\\.argv\\[0\\]\\.removesuffix\\(["\']\\.exe["\']\\)',
-    'sys\\.exit\\(main\\(\\)\\)',
+    'sys\\.exit\\((?:main|cli)\\(\\)\\)',
   ].join('|')})$`,
 );
 

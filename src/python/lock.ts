@@ -68,4 +68,6 @@ export interface WheelFacts {
   readonly requiresPython: string | undefined;
   /** Provides-Extra lines of METADATA, normalised. */
   readonly extras: readonly string[];
+  /** Texts of its `.pth` files, which decide what Python does when it starts, by their paths; undefined if there are none. */
+  readonly startup?: Readonly<Record<string, string>>;
 }

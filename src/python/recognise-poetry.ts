@@ -3,7 +3,7 @@ import { DEFAULT_SELECTION, type LockSelection } from './lock-selection.ts';
 import { isName, normaliseName } from './names.ts';
 import { poetrySettings } from './poetry-settings.ts';
 import type { DependencyAction, LockedInstall, NotRecognised, WriteSettings } from './recognise.ts';
-import { type Call, isMounted, type ShellState, toolCall, withChangedVariables } from './recognise-state.ts';
+import { type Call, type ShellState, toolCall, withChangedVariables } from './recognise-state.ts';
 import {
   allValues,
   type GivenOption,
@@ -84,9 +84,7 @@ function poetryInstall(
   const project = posix.resolve(directory, lastValue(given, '--project') ?? '.');
   const environment = environmentOf(settings, project, env);
   if ('reason' in environment) return environment;
-  // Every command of poetry reads the project first.
-  const seen = isMounted(state.run, posix.join(project, 'pyproject.toml'));
-  const created = environment.kind === 'directory' && !env.VIRTUAL_ENV && seen;
+  const created = environment.kind === 'directory' && !env.VIRTUAL_ENV;
   return [
     {
       ...{ kind: 'locked-install', tool: 'poetry', command: name, program, environment },
@@ -102,7 +100,10 @@ function poetryInstall(
   ];
 }
 
-/** Makes the environment as every command of poetry does that needs one, and runs nothing in it. */
+/**
+ * Makes the environment as every command of poetry does that needs one, and runs nothing in it. Every command of poetry reads the project
+ * first.
+ */
 function skeletonOf(
   program: string,
   project: string,

@@ -88,11 +88,3 @@ export function withChangedVariables(
     .map(([name, value]) => `${name}=${value}`);
   return changed.length === 0 ? words : ['env', ...changed, ...words];
 }
-
-/** True if a bind mount of the step shows a file of the context there, absolute. */
-export function isMounted({ mounts, workdir }: RunStep, path: string): boolean {
-  return mounts.some(({ type, target, from }) => {
-    const at = posix.resolve(workdir, target);
-    return type === 'bind' && from === undefined && (path === at || path.startsWith(`${at}/`));
-  });
-}

@@ -36,7 +36,7 @@ export function uvPipInstall(
   const isSync = command === 'sync';
   const positional = isSync ? [] : parsed.positional;
   const files = isSync ? parsed.positional : allValues(given, '--requirements');
-  const options = uvPipOptions(given);
+  const options = uvPipOptions(given, env);
   if ('reason' in options) return options;
   const destination = destinationOf(given, at);
   if ('reason' in destination) return destination;
@@ -71,7 +71,8 @@ function refusedSetting(given: readonly GivenOption[]): NotRecognised | undefine
 
 /**
  * The Python that uv installs into: the one it is told, the system's, the active environment's, or `.venv` where it runs (uv looks
- * in the directories above as well, which then is not found here).
+ * in the directories above as well, which then is not found here). Of an environment that it finds it starts `python3`: launchers
+ * name that.
  */
 function programOf(
   given: readonly GivenOption[],
@@ -83,7 +84,7 @@ function programOf(
   const system = isOn(given, '--system', '--no-system');
   const { python } = told;
   if (python?.startsWith('/'))
-    return /\/(?:bin\/)?python[\d.]*$/.test(python) ? python : `${python}/bin/python`;
+    return /\/(?:bin\/)?python[\d.]*$/.test(python) ? python : `${python}/bin/python3`;
   if (python !== undefined) {
     if (!system)
       return {
@@ -93,19 +94,19 @@ function programOf(
     return /^\d/.test(python) ? `python${python.split('.').slice(0, 2).join('.')}` : python;
   }
   if (system) return 'uv';
-  if (env.VIRTUAL_ENV) return `${posix.resolve(state.cwd, env.VIRTUAL_ENV)}/bin/python`;
+  if (env.VIRTUAL_ENV) return `${posix.resolve(state.cwd, env.VIRTUAL_ENV)}/bin/python3`;
   if (env.CONDA_PREFIX) return { reason: 'uv installs into an environment of conda' };
-  return `${posix.join(state.cwd, '.venv')}/bin/python`;
+  return `${posix.join(state.cwd, '.venv')}/bin/python3`;
 }
 
-function uvPipOptions(given: readonly GivenOption[]): PipOptions | NotRecognised {
+function uvPipOptions(given: readonly GivenOption[], env: ShellState['env']): PipOptions | NotRecognised {
   const strategy = lastValue(given, '--index-strategy') ?? 'first-index';
   if (!isStrategy(strategy)) return { reason: `uv's --index-strategy ${strategy} is not known` };
   const onlyBinary = isGiven(given, '--no-build') ? [':all:'] : allValues(given, '--only-binary');
   const names = onlyBinary.flatMap((text) => text.split(',')).filter((name) => name !== ':none:');
   const options: PipOptions = {
     ...DEFAULT_PIP_OPTIONS,
-    ...uvIndexes(given),
+    ...uvIndexes(given, env),
     noDeps: isGiven(given, '--no-deps'),
     requireHashes: isGiven(given, '--require-hashes'),
     upgrade: isGiven(given, '--upgrade'),

@@ -42,7 +42,7 @@ export function uvSync(
     own: ownOf(given),
     exact: !isOn(given, '--inexact', '--exact'),
     compile: isOn(given, '--compile-bytecode', '--no-compile-bytecode'),
-    indexes: uvIndexes(given),
+    indexes: uvIndexes(given, env),
     env,
     freshness: isGiven(given, '--frozen') ? 'frozen' : isGiven(given, '--locked') ? 'locked' : 'unchecked',
     workdir: directory,

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { variableLogin, withLogin } from './netrc.ts';
 import type { LockedInstall, NotRecognised } from './recognise.ts';
 import type { ShellState } from './recognise-state.ts';
 import { allValues, type GivenOption, lastValue } from './tool-options.ts';
@@ -43,8 +44,12 @@ export function refusedKeyring(given: readonly GivenOption[]): NotRecognised | u
 }
 
 /** `NAME=URL` or a URL; the first one has the say, the default comes last. */
-export function uvIndexes(given: readonly GivenOption[]): LockedInstall['indexes'] {
-  const plain = (text: string) => text.replace(/^[A-Za-z0-9_.-]+=/, '');
+export function uvIndexes(given: readonly GivenOption[], env: ShellState['env']): LockedInstall['indexes'] {
+  const plain = (text: string) => {
+    const [, name, url = text] = /^([A-Za-z0-9_.-]+)=(.*)$/.exec(text) ?? [];
+    const login = name === undefined ? undefined : variableLogin('UV_INDEX_', name, env);
+    return login === undefined ? url : withLogin(url, login);
+  };
   const first = allValues(given, '--index')
     .flatMap((text) => text.split(/\s+/))
     .map(plain);

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { parse, type TomlTable } from 'smol-toml';
 import { normaliseName } from './names.ts';
 import type { DependencyAction, NotRecognised } from './recognise.ts';
+import { poetrySkeleton, poetryStub } from './skeleton-poetry.ts';
 
 /** What a project's files say about the environment that `uv sync` makes for it. */
 export interface SkeletonProject {
@@ -11,6 +12,8 @@ export interface SkeletonProject {
   readonly requiresPython: string | undefined;
   /** The version in `.python-version`, which comes before `requires-python`; undefined if there is no such file. */
   readonly pinned: string | undefined;
+  /** For Poetry, which is told nothing else: a pyproject.toml that it makes the same environment by. */
+  readonly stub?: string;
 }
 
 /**
@@ -29,6 +32,8 @@ export function skeletonCommand(
 ): readonly string[] | undefined {
   if (action.kind === 'venv' || action.kind === 'settings') return action.command;
   if (action.kind !== 'locked-install' || action.environment.kind !== 'directory') return undefined;
+  if (action.tool === 'poetry' && action.skeleton && project?.stub !== undefined)
+    return poetrySkeleton(action.skeleton, action.project ?? action.workdir, project.stub);
   if (action.tool !== 'uv' || project === undefined) return action.skeleton;
   const python = action.python ?? project.pinned ?? project.requiresPython;
   return [
@@ -73,6 +78,12 @@ export function skeletonProject(
     requiresPython: required,
     pinned: version,
   };
+}
+
+/** For Poetry. */
+export function poetryProject(text: string): SkeletonProject | NotRecognised {
+  const stub = poetryStub(text);
+  return typeof stub === 'string' ? { prompt: '', requiresPython: undefined, pinned: undefined, stub } : stub;
 }
 
 /** The one version of a `.python-version` file; comments are whole lines. */

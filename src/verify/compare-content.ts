@@ -1,3 +1,4 @@
+import { pinnedUvCacheInfo } from '../layers/uv-cache-info.ts';
 import type { DifferenceKind, Excuse } from './difference.ts';
 import { sourceOf } from './excuses.ts';
 import type { Launcher } from './launcher.ts';
@@ -88,6 +89,18 @@ function toldLauncher({ interpreter, module, imported, called }: Launcher): stri
   return `${interpreter} ${module}:${called}${called.split('.')[0] === imported ? '' : ` (imports ${imported})`}`;
 }
 
+/** Two `uv_cache.json`, which differ in times alone; undefined if they are none, or differ otherwise. */
+export function compareUvCache(here: TreeEntry, there: TreeEntry): Verdict | undefined {
+  return isUvCacheExcused(here, there) ? { excuse: 'uv-cache' } : undefined;
+}
+
+function isUvCacheExcused(here: TreeEntry | undefined, there: TreeEntry | undefined): boolean {
+  if (here?.text === undefined || there?.text === undefined) return false;
+  if (!here.path.endsWith('.dist-info/uv_cache.json')) return false;
+  const [ours, theirs] = [pinnedUvCacheInfo(here.text), pinnedUvCacheInfo(there.text)];
+  return ours !== undefined && ours === theirs;
+}
+
 /** Two RECORDs; undefined if either is none that can be read. */
 export function compareRecord(
   here: TreeEntry,
@@ -104,7 +117,7 @@ export function compareRecord(
     const [mine, yours] = [image.entries.get(path), plain.entries.get(path)];
     // Of modules that were copied without their launchers RECORD says what these would be.
     if (mine === undefined && yours === undefined) return /(?:^|\/)bin\/[^/]+$/.test(path);
-    return isLauncherExcused(mine, yours);
+    return isLauncherExcused(mine, yours) || isUvCacheExcused(mine, yours);
   });
   return told === ''
     ? { excuse: 'record' }

@@ -2,11 +2,12 @@ import {
   compareBytecode,
   compareLauncher,
   compareRecord,
+  compareUvCache,
   isUsedAlike,
   type Verdict,
 } from './compare-content.ts';
 import type { Difference, DifferenceKind, Excuse, TreeComparison } from './difference.ts';
-import { type CompareRules, homeCaches, isLeftByPip, isSolveNoise } from './excuses.ts';
+import { type CompareRules, homeCaches, isLeftByPip, isSolveNoise, isUvLock } from './excuses.ts';
 import type { Tree, TreeEntry } from './tree.ts';
 
 /**
@@ -54,6 +55,7 @@ function* findingsAt(path: string, sides: Sides): Generator<Difference | Excuse>
 function oneSided(entry: TreeEntry, { image, plain, rules }: Sides): Difference | Excuse {
   const isOurs = image.entries.has(entry.path);
   if (rules.solveNoise && isSolveNoise(entry.path)) return 'solve-noise';
+  if (isUvLock(entry)) return 'uv-lock';
   if (isLeftByPip(entry, isOurs ? image : plain, isOurs ? plain : image)) return 'bytecode-of-pip-run';
   return isOurs
     ? difference(entry, 'added', describe(entry), null)
@@ -102,6 +104,7 @@ function contentVerdict(here: TreeEntry, there: TreeEntry, { image, plain }: Sid
   return (
     compareBytecode(here, there, image, plain) ??
     compareLauncher(here, there) ??
+    compareUvCache(here, there) ??
     compareRecord(here, there, image, plain) ?? {
       excuse: undefined,
       kind: 'content',

@@ -35,7 +35,9 @@ export const EXCUSES = {
   'bytecode-of-pip-run':
     "bytecode of Python's own library, pip, setuptools and wheel that one side has and the other has not",
   launcher: 'text of console scripts with the same interpreter and entry point',
-  record: 'order, bytecode lines and hashes of such launchers in RECORD',
+  record: 'order, bytecode lines and hashes of such launchers and uv_cache.json in RECORD',
+  'uv-cache': 'times and inodes in the uv_cache.json of projects that uv has built',
+  'uv-lock': 'empty files by which uv keeps other runs of it away, in /tmp',
   mtime: 'times of files, links and directories',
   'home-cache': 'what is in .cache of home directories',
   'solve-noise': 'logs, lists and mount points that any RUN leaves behind',

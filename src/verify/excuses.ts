@@ -22,6 +22,11 @@ export function isSolveNoise(path: string): boolean {
   return SOLVE_NOISE.some((pattern) => pattern.test(path));
 }
 
+/** True for what uv leaves in the directory of temporary files for each environment that is no virtual one. */
+export function isUvLock({ path, type, size }: TreeEntry): boolean {
+  return type === 'file' && size === 0 && /^(?:var\/)?tmp\/uv-[0-9a-f]{16}\.lock$/.test(path);
+}
+
 /** The `.cache` directories of all homes, without a leading slash. */
 export function homeCaches(trees: readonly Tree[], homes: readonly string[]): readonly string[] {
   const listed = trees.flatMap(({ entries }) =>

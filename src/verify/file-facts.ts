@@ -51,7 +51,7 @@ function machineOf(head: Buffer): number | undefined {
 
 function useOf(path: string, size: number): 'bytecode' | 'launcher' | 'text' | undefined {
   if (path.endsWith('.pyc')) return size <= LARGEST_BYTECODE ? 'bytecode' : undefined;
-  if (path === 'etc/passwd' || /\.dist-info\/RECORD$/.test(path))
+  if (path === 'etc/passwd' || /\.dist-info\/(?:RECORD|uv_cache\.json)$/.test(path))
     return size <= LARGEST_TEXT ? 'text' : undefined;
   return size <= LONGEST_LAUNCHER ? 'launcher' : undefined;
 }

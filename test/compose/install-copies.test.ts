@@ -147,13 +147,13 @@ test('pip --target leaves what is there as it is, so it is not ours where someth
   assert.match('reason' in there ? there.reason : '', /\/srv\/lib\/bin is there already/);
 });
 
-test('uv starts the python beside the interpreter; Poetry leaves its version behind', () => {
+test('uv starts the interpreter that it found; Poetry leaves its version behind', () => {
   const python = {
     ...INPUT,
     files: directories('usr', 'usr/bin', { ...directory('usr/bin/python'), type: 'file' }),
   };
   const executable = (input: InstallInput) => layersOf(input)[0]?.request.executable;
-  assert.equal(executable({ ...python, installer: { tool: 'uv' } }), '/usr/bin/python');
+  assert.equal(executable({ ...python, installer: { tool: 'uv' } }), '/usr/bin/python3.11');
   assert.equal(
     executable({ ...python, installer: { tool: 'poetry', version: '2.1.0' } }),
     '/usr/bin/python3.11',

@@ -177,6 +177,23 @@ test('a file of RECORD that is gone already is not whited out: the mark would be
   assert.deepEqual(ours, pips);
 });
 
+test('what has the name of an entry point goes too, whatever RECORD says, but with uv', async () => {
+  const venv = await environmentWith(PARTS, '[console_scripts]\nsay = demo:main\nlost = demo:main\n');
+  const record = join(venv, SITE, 'demo-1.0.dist-info', 'RECORD');
+  const lines = (await readFile(record, 'utf8')).split('\n');
+  await writeFile(record, lines.filter((line) => !/bin\/(?:say|lost),/.test(line)).join('\n'));
+  await run(['rm', join(venv, 'bin', 'say'), join(venv, 'bin', 'lost')]);
+  await symlink('tool', join(venv, 'bin', 'say'));
+  await symlink('nowhere', join(venv, 'bin', 'lost'));
+  const files = await filesOf(venv);
+  const ofUv = removalEntries(files, FACTS, [DEMO], 'uv');
+  assert.ok('entries' in ofUv && !ofUv.entries.some(({ path }) => path.endsWith('.wh.say')));
+  const { ours, pips } = await bothWays(venv);
+  assert.deepEqual(ours, pips);
+  assert.ok(!pips.includes('opt/venv/bin/say'));
+  assert.ok(pips.includes('opt/venv/bin/lost'), 'a link to nothing is nothing to pip');
+});
+
 test('whatever a distribution looks like', async () => {
   const random = randomNumbers(11);
   const name = () => ['a', 'b', 'c', 'd.py', 'e.py', 'f.txt'][random(6)] as string;

@@ -1,6 +1,6 @@
 /** A run of instructions that is produced in one way. Lines count from 1. */
 export interface ExpectedSegment {
-  readonly kind: 'composed' | 'solved';
+  readonly kind: 'composed' | 'split' | 'solved';
   /** The stage's name, else `stage N` from 0. */
   readonly stage: string;
   /** First and last line of its instructions in the Dockerfile, without `FROM`. */

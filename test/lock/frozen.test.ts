@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type FrozenInput, resolveFrozen } from '../../src/lock/frozen.ts';
+import type { KnownFiles } from '../../src/lock/frozen-files.ts';
 import { preferredWheel } from '../../src/lock/frozen-wheel.ts';
 import type { InstalledDistribution } from '../../src/python/facts.ts';
 import { DEFAULT_SELECTION } from '../../src/python/lock-selection.ts';
@@ -117,6 +118,35 @@ test('files that a lock names by hashes alone are found on its index', async (t)
   const other = pipfileLock(index.url, { app: [`sha256:${'0'.repeat(64)}`] });
   const nothing = await resolveFrozen(testHost(), input({ tool: 'pipenv', facts: WITH_PIPENV, lock: other }));
   assert.match('reason' in nothing ? nothing.reason : '', /no file of app that the lock permits/);
+});
+
+test('an index is asked for what changed since the lock before, and for nothing else', async (t) => {
+  const index = await indexOf(t);
+  const all = PROJECTS.app?.map((release) => hashOf(index, 'app', release)) ?? [];
+  const source = [hashOf(index, 'source', { version: '1.0', tags: 'sdist' })];
+  const resolved = async (app: readonly string[], known?: KnownFiles) => {
+    const lock = pipfileLock(index.url, { app, source });
+    const result = await resolveFrozen(
+      testHost(),
+      input({ tool: 'pipenv', facts: WITH_PIPENV, lock }),
+      known,
+    );
+    assert.ok(!('reason' in result), 'reason' in result ? result.reason : '');
+    return result;
+  };
+  const first = await resolved(all);
+  const known = new Map(
+    first.lock.distributions.map((one) => [one.name, { ...one, asked: first.asked[one.name] ?? '' }]),
+  );
+  index.requests.length = 0;
+  assert.deepEqual(await resolved(all.toReversed(), known), first);
+  assert.deepEqual(index.requests, []);
+  const changed = await resolved(all.slice(0, 1), known);
+  assert.match(changed.lock.distributions[0]?.wheel?.filename ?? '', /none-any/);
+  assert.equal(changed.asked.source, first.asked.source);
+  assert.notEqual(changed.asked.app, first.asked.app);
+  assert.equal(index.requests.length, 1);
+  assert.match(index.requests[0] ?? '', /app/);
 });
 
 test('a login goes to the index that it is known for, and into nothing else', async (t) => {

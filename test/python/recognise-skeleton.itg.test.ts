@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { run } from '../../src/host/exec.ts';
-import { skeletonCommand, skeletonProject } from '../../src/python/skeleton.ts';
+import { poetryProject, skeletonCommand, skeletonProject } from '../../src/python/skeleton.ts';
 import { projectOf } from '../commands/launch.ts';
 import { BASE, recognised } from './recognise-describe.ts';
 
@@ -59,6 +59,9 @@ test('poetry makes the environment of a project alone', async () => {
   const [action] = recognised('poetry install --no-root', { env, mounts }).steps;
   const words = action && skeletonCommand(action);
   assert.deepEqual(words, ['poetry', 'run', 'true']);
+  const project = poetryProject(pyproject);
+  assert.ok(!('reason' in project));
+  const unseen = action && skeletonCommand(action, project);
   await built([
     'RUN pip install --quiet poetry',
     'ENV POETRY_VIRTUALENVS_IN_PROJECT=1',
@@ -66,6 +69,11 @@ test('poetry makes the environment of a project alone', async () => {
       ...written({ 'pyproject.toml': pyproject }),
       'poetry lock -q',
       ...compared('poetry install --no-root', words ?? [], '/app/.venv', ''),
+      'mkdir /tmp/kept && cp pyproject.toml poetry.lock /tmp/kept && rm -r .venv',
+      // Without the project's own files, which are there when it is compared.
+      `rm pyproject.toml poetry.lock && ${(unseen ?? []).map(quoted).join(' ')} && [ ! -e pyproject.toml ]`,
+      'mv .venv /tmp/unseen && cp /tmp/kept/* . && poetry install --no-root -q',
+      'diff -r -x __pycache__ --no-dereference .venv /tmp/unseen',
     ]),
   ]);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type LockedInstall, type MakeVenv, type RunStep, recognise } from '../../src/python/recognise.ts';
-import { skeletonCommand, skeletonProject } from '../../src/python/skeleton.ts';
+import { poetryProject, skeletonCommand, skeletonProject } from '../../src/python/skeleton.ts';
 import { refusedUvConfiguration, uvConfigurationFiles } from '../../src/python/uv-configuration.ts';
 import { BASE, described, recognised } from './recognise-describe.ts';
 
@@ -165,11 +165,29 @@ test('poetry’s settings count in its own order', () => {
   );
 });
 
-test('poetry makes its environment alone where it sees the project', () => {
+test('poetry makes its environment alone, by what decides how it looks where it does not see the project', () => {
   const env = { POETRY_VIRTUALENVS_IN_PROJECT: '1' };
   const mounts = [{ type: 'bind', target: 'pyproject.toml', source: 'pyproject.toml', from: undefined }];
   assert.deepEqual(skeletonCommand(locked('poetry install', { env, mounts })), ['poetry', 'run', 'true']);
-  assert.equal(skeletonCommand(locked('poetry install', { env })), undefined);
+  const project = poetryProject(
+    '[project]\nname = "Demo_App"\nversion = "2"\nrequires-python = ">=3.9"\ndependencies = ["a"]\n' +
+      '[tool.poetry]\npackage-mode = false\n[tool.poetry.group.dev.dependencies]\nb = "*"\n',
+  );
+  assert.ok(!('reason' in project));
+  const [sh, c, script, ...words] = skeletonCommand(locked('poetry install', { env }), project) ?? [];
+  assert.deepEqual([sh, c], ['sh', '-c']);
+  assert.match(script ?? '', /^mkdir -p "\$1" .* "\$@" && rm "\$f"$/);
+  assert.deepEqual(words, [
+    ...['sh', '/app'],
+    '[project]\\nname = "Demo_App"\\nrequires-python = ">=3.9"\\nversion = "0"\\n\\n[tool.poetry]\\npackage-mode = false\\n',
+    ...['poetry', 'run', 'true'],
+  ]);
+  const older = poetryProject(
+    '[tool.poetry]\nname = "a"\n[tool.poetry.dependencies]\npython = "^3.9"\nb = "*"\n',
+  );
+  assert.ok(!('reason' in older) && older.stub?.includes('[tool.poetry.dependencies]\npython = "^3.9"\n'));
+  assert.ok('reason' in poetryProject('[tool.poetry.requires-plugins]\np = "*"\n'));
+  assert.ok('reason' in poetryProject('= x'));
   assert.equal(skeletonCommand(locked('poetry install', { env: { VIRTUAL_ENV: '/v' }, mounts })), undefined);
 });
 

@@ -4,9 +4,11 @@ import { type Composer, imageOf } from '../../compose/compose.ts';
 import { DEPENDENCY_TIME } from '../../compose/install-layers.ts';
 import type { Keeper } from '../../compose/keeper.ts';
 import type { UnusableBlobs } from '../../compose/layer-source.ts';
+import { layerWheels } from '../../compose/layer-wheels.ts';
 import type { RecentBuilds } from '../../compose/recent.ts';
 import { type KnownBlob, NotComposable } from '../../compose/state.ts';
 import type { World } from '../../compose/walk.ts';
+import { withAddresses } from '../../compose/wheel-address.ts';
 import { sourceResolver } from '../../compose/wheel-resolve.ts';
 import { type WheelSourceOptions, wheelSource } from '../../compose/wheel-source.ts';
 import { openWorld } from '../../compose/world.ts';
@@ -76,20 +78,24 @@ export async function openComposition(
   };
   const wheels = wheelSource({ ...building, keeper });
   stock.addWheels(wheels);
-  const world = openWorld({
-    ...{ images, locks, wheels, reuses, resolver: sourceResolver(building) },
-    context: () => workshop.context(directory, facts.file),
-  });
-  const readyToPush = remembered(() => provePushes(plan, workshop));
-  const mayKeep = remembered(() => proveCache(plan, cache.name, workshop));
-  const seconds = await timeOf(request, facts, world);
-  const created = new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
   const open = async ({ descriptor, repository }: KnownBlob) => {
     const { domain, path } = parseReference(repository ?? cache.name);
     return (await registries(domain).openBlob(path, descriptor.digest)) as
       | AsyncIterable<Uint8Array>
       | undefined;
   };
+  const openLayer = async (blob: KnownBlob) => (await open(blob)) as AsyncIterable<Uint8Array>;
+  const inLayers = layerWheels({ keeper, steps, openLayer, subdirectory: workshop.subdirectory });
+  stock.addWheels(inLayers);
+  const world = openWorld({
+    ...{ images, locks, reuses, resolver: sourceResolver(building) },
+    ...{ inLayers, wheels: withAddresses(wheels, workshop.wheels, keeper) },
+    context: () => workshop.context(directory, facts.file),
+  });
+  const readyToPush = remembered(() => provePushes(plan, workshop));
+  const mayKeep = remembered(() => proveCache(plan, cache.name, workshop));
+  const seconds = await timeOf(request, facts, world);
+  const created = new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
   const solver = segmentSolver(workshop, host, request, facts, plan, cache.name);
   const composer: Composer = {
     ...{ world, layers, cache, created, keeper, steps },
@@ -101,7 +107,7 @@ export async function openComposition(
       mtime: seconds,
       composes: request.wishes.way !== 'split',
       secrets: await readSecrets(host, request.passed.secrets),
-      openLayer: async (blob) => (await open(blob)) as AsyncIterable<Uint8Array>,
+      openLayer,
     },
     origin: { open },
     async readyToSolve() {

@@ -11,7 +11,7 @@ import { type RecentBuilds, recentBuilds } from '../../compose/recent.ts';
 import { type Registries, registriesOf } from '../../compose/registries.ts';
 import type { WheelSource } from '../../compose/wheel-source.ts';
 import { withBuiltWheels } from '../../compose/wheel-store.ts';
-import { type WheelStore, wheelStore } from '../../compose/wheels-on-disk.ts';
+import { type AddressStore, wheelStore } from '../../compose/wheels-on-disk.ts';
 import { type Contexts, type Images, openContexts, openImages } from '../../compose/world.ts';
 import { type Builder, type BuilderNeeds, chooseBuilder } from '../../engine/builder.ts';
 import { cacheDirectory, temporaryDirectory } from '../../host/files.ts';
@@ -48,7 +48,7 @@ export interface Workshop extends AsyncDisposable {
   /** A new directory for files that are needed while the run lasts; absolute. */
   readonly subdirectory: () => Promise<string>;
   readonly steps: Steps;
-  readonly wheels: WheelStore;
+  readonly wheels: AddressStore;
   /** True if nothing may be run, and the registry must stay as it is. */
   readonly looksOnly: boolean;
   readonly registries: Registries;

@@ -1,0 +1,1 @@
+"""Greetings in several languages."""

@@ -1,0 +1,1 @@
+"""Says where it is."""

@@ -1,0 +1,1 @@
+"""A function, and what calls it."""

@@ -1,0 +1,1 @@
+"""Postal codes and where they are."""

@@ -1,0 +1,1 @@
+"""A service that converts readings of gauges."""

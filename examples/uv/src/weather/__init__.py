@@ -1,0 +1,1 @@
+"""Means and extremes of temperature readings."""
