@@ -38,6 +38,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'cache',
     'layers',
     'lock',
+    'lockfiles',
     'context',
     'facts',
     'split',

@@ -9,7 +9,7 @@ import { readImageFile } from './image-files.ts';
 import { withLogins, withProjectLogins } from './index-logins.ts';
 import { addDistributions } from './install-layers.ts';
 import { withBuilt } from './install-lock.ts';
-import { poetryEnvironment, poetryVersion } from './install-poetry.ts';
+import { poetryEnvironment, poetryVersion, refuseOwn } from './install-poetry.ts';
 import type { InstallOutcome, InstallPlace, InstallWorld, LockedFile } from './installation.ts';
 import { addProjects, type BuiltProject } from './own-projects.ts';
 import type { ImageState } from './state.ts';
@@ -34,6 +34,7 @@ export async function lockedStep(
   const input = await frozenInput(world, state, action, python, place);
   const found = await world.lockFile(input);
   if ('reason' in found) throw refuse(found.reason);
+  if (action.tool === 'poetry') refuseOwn(found, refuse);
   const build: BuildSettings = {
     ...{ python, env: action.env, options: action.buildOptions },
     indexes: {

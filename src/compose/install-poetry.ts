@@ -3,6 +3,7 @@ import { pythonFacts } from '../python/detect.ts';
 import type { PythonFacts } from '../python/facts.ts';
 import type { LockedInstall } from '../python/recognise.ts';
 import { pythonOf, type Refuse } from './environment.ts';
+import type { LockedFile } from './installation.ts';
 import type { ImageState } from './state.ts';
 
 /**
@@ -21,6 +22,19 @@ export function poetryEnvironment(state: ImageState, action: LockedInstall, refu
       'Install poetry by pip into the same Python, or let it make a .venv in the project.',
     );
   return own.venv === undefined ? own : pythonOf(state, realPath(state, own.executable), refuse);
+}
+
+/**
+ * Poetry writes projects into an environment itself, and otherwise than what its build backend makes.
+ *
+ * @throws NotComposable
+ */
+export function refuseOwn({ own: [first] }: LockedFile, refuse: Refuse): void {
+  if (first !== undefined)
+    throw refuse(
+      `poetry installs ${first.name} from ${first.path} in a way of its own`,
+      'With poetry install --no-root in a RUN of its own, above the COPY of the code, what it needs is composed.',
+    );
 }
 
 /** The version of the Poetry that a step calls: it signs with it. Undefined if it is not known. */

@@ -1,10 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { open, rename } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { LayerwrightError } from '../errors.ts';
 import { sizeOfFile } from '../host/files.ts';
+import { saveHashed } from '../host/plain-files.ts';
 import type { Steps } from '../host/steps.ts';
-import { readTar, type TarPart } from '../image/tar-read-stream.ts';
+import { readTar } from '../image/tar-read-stream.ts';
 import { layerArchive } from '../layers/layer-archive.ts';
 import { readWheelFacts } from '../layers/wheel-facts.ts';
 import { keyOf } from '../plan/key.ts';
@@ -106,27 +105,11 @@ async function takenOut(
       if (file === undefined) continue;
       // Whatever it is, it hides what is below it.
       seen.add(file);
-      if (part.entry.type === 'file') found.set(file, await saved(directory, part));
+      if (part.entry.type === 'file')
+        found.set(file, await saveHashed(directory, basename(part.entry.path), part.content));
     }
   }
   return found;
-}
-
-async function saved(directory: string, { entry, content }: TarPart): Promise<string> {
-  const partial = join(directory, `${randomBytes(8).toString('hex')}.partial`);
-  const hash = createHash('sha256');
-  const file = await open(partial, 'wx');
-  try {
-    for await (const chunk of content) {
-      hash.update(chunk);
-      await file.write(chunk);
-    }
-  } finally {
-    await file.close();
-  }
-  const path = join(directory, `${hash.digest('hex')}-${basename(entry.path)}`);
-  await rename(partial, path);
-  return path;
 }
 
 async function keptOf(path: string): Promise<KeptWheel> {

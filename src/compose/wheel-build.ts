@@ -12,7 +12,7 @@ import { type InputWorld, inputsOf } from './inputs.ts';
 import { stateKey } from './solve-request.ts';
 import type { ImageState } from './state.ts';
 import type { ComposeRequest } from './walk.ts';
-import { seenByPrograms, withoutCopies, withoutDependencies } from './wheel-state.ts';
+import { seenByPrograms, withoutCopied, withoutCopies, withoutDependencies } from './wheel-state.ts';
 
 /** The program of the image that is told to build and install: pip through its interpreter, or uv. */
 export type WheelTool =
@@ -25,6 +25,8 @@ export interface WheelBuild extends Omit<WheelWishes, 'env'> {
   /** What the programs in it see: the image as it is before the `RUN`. */
   readonly state: ImageState;
   readonly place: RunPlace;
+  /** Where not all files that were copied decide it: the state without any, and those that do. */
+  readonly deciding?: { readonly below: ImageState; readonly files: KeyValue } | undefined;
   /** Variables that the command itself sets, by name. */
   readonly env: Readonly<Record<string, string>>;
   /** Keys of what the mounts of the `RUN` bring from the context, from stages and from images. */
@@ -87,17 +89,35 @@ export async function wheelBuild(
     from: at,
     to: at,
   });
+  const { source } = wishes;
+  const built =
+    source.kind === 'directory'
+      ? withoutDependencies(state, wishes.options, wishes.env)
+      : withoutCopies(state);
+  const editable =
+    source.kind === 'directory' && source.editable
+      ? await decidingFiles(world, built, source.path)
+      : undefined;
   return {
     ...wishes,
-    state:
-      wishes.source.kind === 'directory'
-        ? withoutDependencies(state, wishes.options, wishes.env)
-        : withoutCopies(state),
+    state: built,
+    ...(editable && { deciding: editable }),
     place: { node, at, line },
     env: ownVariables(wishes.env, state),
     inputs: keys,
     runFlags: request.runFlags,
   };
+}
+
+/** What names an editable project's wheel in the place of all that was copied. */
+async function decidingFiles(
+  world: InputWorld,
+  state: ImageState,
+  path: string,
+): Promise<WheelBuild['deciding']> {
+  const { editableInputs } = await import('./editable-project.ts');
+  const files = await editableInputs(await world.context(), state, path);
+  return files === undefined ? undefined : { below: withoutCopied(state), files };
 }
 
 /** Those that neither the image nor an argument sets. */
@@ -120,12 +140,14 @@ export function ownVariables(
  * @returns 64 hex digits
  */
 export function wheelKey(build: WheelBuild): string {
-  const { source, isDirect, state, python, tool, options, indexes, env, place, inputs, runFlags } = build;
+  const { source, isDirect, deciding, state, python, tool, options, indexes, env, place, inputs, runFlags } =
+    build;
   const { declared } = state.stage.scope;
   return keyOf('wheel', {
     source: sourceKey(source),
     ...(isDirect && { isDirect }),
-    state: stateKey(seenByPrograms(state)),
+    state: stateKey(seenByPrograms(deciding?.below ?? state)),
+    ...(deciding && { files: deciding.files }),
     arguments: declared.map(({ name, value }) => variableKey(name, value)),
     python: python.executable,
     tool: tool.kind === 'pip' ? 'pip' : ['uv', tool.program],

@@ -21,6 +21,11 @@ export function seenByPrograms({ stage, layers }: ImageState): Pick<ImageState, 
  */
 export function withoutCopies(state: ImageState): ImageState {
   if (!state.layers.some(isCopy) || !isApplicationOnly(state)) return state;
+  return withoutCopied(state);
+}
+
+/** A state without any layer of files that were copied from the context. */
+export function withoutCopied(state: ImageState): ImageState {
   return { ...withoutLayers(state, isCopy), copied: new Map() };
 }
 

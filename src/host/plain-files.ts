@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { lstat, mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -44,4 +44,32 @@ export async function saveChecked(
   } finally {
     await rm(partial, { force: true });
   }
+}
+
+/**
+ * Writes a stream to a file whose name begins with its SHA-256, 64 hex digits and a dash.
+ *
+ * @param directory existing
+ * @param name the rest of its name, without a slash
+ * @returns the path
+ */
+export async function saveHashed(
+  directory: string,
+  name: string,
+  content: AsyncIterable<Uint8Array>,
+): Promise<string> {
+  const partial = join(directory, `${randomBytes(8).toString('hex')}.partial`);
+  const hash = createHash('sha256');
+  const file = await open(partial, 'wx');
+  try {
+    for await (const chunk of content) {
+      hash.update(chunk);
+      await file.writeFile(chunk);
+    }
+  } finally {
+    await file.close();
+  }
+  const path = join(directory, `${hash.digest('hex')}-${name}`);
+  await rename(partial, path);
+  return path;
 }

@@ -1,7 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { Host } from '../host/host.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { LockedFile, SelectedDistribution } from '../lockfiles/selected.ts';
-import { keyOf } from '../plan/key.ts';
 import { fitsPython } from '../python/closure.ts';
 import type { LockedDistribution, LockedWheel, SourceDistribution } from '../python/lock.ts';
 import { parseWheelName } from '../python/wheel-tags.ts';
@@ -105,7 +105,8 @@ function questionOf(
 ): string | undefined {
   if (origin.kind !== 'hashes') return undefined;
   const index = origin.index && URL.canParse(origin.index) ? bare(origin.index) : origin.index;
-  return keyOf('asked', { tool, name, version, index, hashes: [...origin.hashes].sort() });
+  const question = [tool, name, version, index, [...origin.hashes].sort()];
+  return createHash('sha256').update(JSON.stringify(question)).digest('hex');
 }
 
 async function placeOf(

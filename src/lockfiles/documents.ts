@@ -9,8 +9,9 @@ export interface Unclear {
   readonly reason: string;
 }
 
-/** Parses TOML; undefined if it is none. */
+/** Parses TOML; undefined if it is none. A byte order mark is none to Python's parser. */
 export function parseToml(text: string): Table | undefined {
+  if (text.startsWith('\uFEFF')) return undefined;
   try {
     return parse(text) as Table;
   } catch {

@@ -51,6 +51,8 @@ export interface SegmentResult {
   readonly outcome: 'composed' | 'reused' | 'solved';
   /** Of a solved one: why BuildKit had to, and what to change. */
   readonly reasons: readonly SegmentReason[];
+  /** Why its layers stayed as BuildKit made them, though it may install something; left out for all others. */
+  readonly notSplit?: string;
 }
 
 export interface SegmentReason {

@@ -98,12 +98,13 @@ function solvedLines({ segments, way }: BuildResult): readonly string[] {
   }
   return segments
     .filter(({ kind }) => kind !== 'composed')
-    .flatMap(({ kind, outcome, platform, reasons }) =>
-      reasons.flatMap(({ place, instruction, reason, hint }) => [
+    .flatMap(({ kind, outcome, platform, reasons, notSplit }) => [
+      ...reasons.flatMap(({ place, instruction, reason, hint }) => [
         `${[place, instruction, platform && `for ${platform}`].filter(Boolean).join(' ')}${remark(kind, outcome)}: ${reason}`,
         ...(hint === null || outcome === 'reused' ? [] : [`  ${hint}`]),
       ]),
-    );
+      ...(notSplit === undefined ? [] : [`  not split: ${notSplit}`]),
+    ]);
 }
 
 /** How it was solved, where that is good news. */

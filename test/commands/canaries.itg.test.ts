@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { leaked, leakedBelow } from '../support/leaks.ts';
 import { git, layerwright, projectOf, testbedVariable } from './launch.ts';
 
 /** One value for each kind of credential, so that a find tells which one leaked. */
@@ -21,38 +20,8 @@ const CANARIES: Readonly<Record<string, string>> = {
   'unrelated variable': canary('environment'),
 };
 
-const GZIP = [0x1f, 0x8b];
-const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
-
-/** What a blob says, unpacked if it is packed; tar archives are searched as they are. */
-function opened(bytes: Buffer): Buffer {
-  const begins = (magic: readonly number[]) => magic.every((byte, index) => bytes[index] === byte);
-  if (begins(GZIP)) return gunzipSync(bytes);
-  return begins(ZSTD) ? zstdDecompressSync(bytes) : bytes;
-}
-
-/** Which canaries stand in a file, by kind. */
-function leaksIn(bytes: Buffer): string[] {
-  const content = opened(bytes);
-  return Object.entries(CANARIES)
-    .filter(([, value]) => content.includes(value))
-    .map(([kind]) => kind);
-}
-
-async function leaksBelow(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  const found: string[] = [];
-  let files = 0;
-  for (const entry of entries) {
-    if (!entry.isFile()) continue;
-    files++;
-    const path = join(entry.parentPath, entry.name);
-    for (const kind of leaksIn(await readFile(path)))
-      found.push(`${kind} in ${path.slice(directory.length)}`);
-  }
-  assert.ok(files > 0, `${directory} has files to search`);
-  return found;
-}
+const leaksIn = (bytes: Buffer) => leaked(bytes, CANARIES);
+const leaksBelow = (directory: string) => leakedBelow(directory, CANARIES);
 
 test('no credential gets into layers, config, history, caches, metadata or logs', async () => {
   const withLogin = testbedVariable('LW_REGISTRY_AUTH');

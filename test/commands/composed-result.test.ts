@@ -55,6 +55,17 @@ test('a segment is composed, reused or solved, with what kept it from being comp
   assert.equal(composedResult(composedParts({ images })).reason, 'nothing has to run');
 });
 
+test('why a step that BuildKit ran is not split is told, if it was run now', () => {
+  const notSplit = '/usr/bin/ping has extended attributes';
+  const images = [imageFor('amd64', { solved: [{ request: { key: 'a' }, notSplit }] })];
+  const solved = composedResult(composedParts({ images }));
+  assert.deepEqual(
+    solved.segments.map((segment) => segment.notSplit),
+    [notSplit, undefined],
+  );
+  assert.equal('notSplit' in (composedResult(solving()).segments[0] ?? {}), false);
+});
+
 test('steps, bytes and caches of solved segments are added up; a cache that failed once failed', () => {
   const run = { name: '[base 2/2] RUN apt-get update', started: 0, completed: 4_000 };
   const parts = solving(run, importing, { ...exporting, error: 'denied' });

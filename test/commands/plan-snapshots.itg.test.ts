@@ -33,6 +33,8 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   project: ['examples/project'],
   sources: ['examples/sources'],
   groups: ['examples/groups'],
+  plugins: ['examples/plugins'],
+  gcc: ['examples/gcc'],
   'chat-naive-offline': ['--offline', '-f', 'examples/chat/Dockerfile.naive', 'examples/chat'],
   'chat-recipe-offline': ['--offline', '-f', 'examples/chat/Dockerfile.recipe', 'examples/chat'],
 };

@@ -232,3 +232,26 @@ test('an installation is read again with the files that configure pip by then', 
     (error) => error instanceof NotComposable && error.line === 3 && /root/.test(error.reason),
   );
 });
+
+test('what uv compiles of an environment is compiled with it; who makes it is told', async () => {
+  const env = 'ENV UV_COMPILE_BYTECODE=1\n';
+  const compiled =
+    '/opt/venv/bin/python -I -m compileall -q /opt/venv/lib/python3.*/site-packages/_virtualenv.py';
+  const words = async (text: string) => {
+    const parts = partsOf(`${FROM}${text}`);
+    const skeleton = parts.find((part) => part.kind === 'skeleton');
+    const install = parts.find((part) => part.kind === 'install');
+    assert.ok(skeleton?.kind === 'skeleton' && install?.kind === 'install');
+    const project = { prompt: 'x', requiresPython: undefined, pinned: undefined };
+    return { command: await skeletonText(skeleton.need, async () => project), selfMade: install.selfMade };
+  };
+  const venv = 'RUN uv venv /opt/venv && uv pip install --python /opt/venv a==1\n';
+  assert.deepEqual(await words(venv), { command: 'uv venv /opt/venv', selfMade: [] });
+  assert.deepEqual(await words(env + venv), { command: `uv venv /opt/venv && ${compiled}`, selfMade: [] });
+  const sync = 'ENV UV_PROJECT_ENVIRONMENT=/opt/venv\nRUN uv sync --frozen\n';
+  const made = '{ [ -e /opt/venv/pyvenv.cfg ] || uv venv --no-project --no-config --prompt x /opt/venv; }';
+  assert.deepEqual(await words(sync), { command: made, selfMade: ['/opt/venv'] });
+  assert.deepEqual(await words(env + sync), { command: `${made} && ${compiled}`, selfMade: ['/opt/venv'] });
+  const pip = 'RUN python -m venv /opt/venv && uv pip install --python /opt/venv a==1\n';
+  assert.deepEqual(await words(env + pip), { command: 'python -m venv /opt/venv', selfMade: [] });
+});

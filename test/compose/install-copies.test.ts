@@ -150,7 +150,12 @@ test('pip --target leaves what is there as it is, so it is not ours where someth
 test('uv starts the interpreter that it found; Poetry leaves its version behind', () => {
   const python = {
     ...INPUT,
-    files: directories('usr', 'usr/bin', { ...directory('usr/bin/python'), type: 'file' }),
+    files: directories(
+      'usr',
+      'usr/bin',
+      { ...directory('usr/bin/python'), type: 'file' },
+      { ...directory('usr/bin/python3.11'), type: 'file' },
+    ),
   };
   const executable = (input: InstallInput) => layersOf(input)[0]?.request.executable;
   assert.equal(executable({ ...python, installer: { tool: 'uv' } }), '/usr/bin/python3.11');

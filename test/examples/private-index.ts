@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type PackageIndex, packageIndex } from '../support/package-index.ts';
 
-const GREETINGS = `__version__ = "2.1.0"\n\n\ndef greet(name: str) -> str:\n    return f"Hello {name}"\n`;
+/** The module of that wheel. */
+export const GREETINGS = `__version__ = "2.1.0"\n\n\ndef greet(name: str) -> str:\n    return f"Hello {name}"\n`;
 
 /** An index as Artifactory is one: it answers to a login only, which may be exchanged. */
 export interface PrivateIndex extends PackageIndex {

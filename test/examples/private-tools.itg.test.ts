@@ -36,7 +36,7 @@ WORKDIR /app
 COPY pyproject.toml uv.lock ./
 RUN ${mounts} uv sync --locked --no-dev
 COPY app.py ./
-CMD ["/app/.venv/bin/python", "app.py"]
+ENTRYPOINT ["/app/.venv/bin/python", "app.py"]
 `;
 
 const FORMS = {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../../src/host/files.ts';
 import { built, layerwright, testbedVariable } from '../commands/launch.ts';
+import { leaked, leakedBelow } from '../support/leaks.ts';
 import { loggedIn, netrcOf, type PrivateIndex, privateIndex } from './private-index.ts';
 import { answerOf } from './run-image.ts';
 import { exampleDirectory } from './shapes.ts';
@@ -21,6 +22,8 @@ interface Form {
   readonly dockerfile?: (text: string, index: PrivateIndex) => string;
   readonly words: (index: PrivateIndex) => readonly string[];
   readonly env?: (index: PrivateIndex) => Readonly<Record<string, string>>;
+  /** True if the image's own history has the login, as of any builder. */
+  readonly inHistory?: boolean;
   /** The kinds of its segments, if something has to run. */
   readonly kinds?: readonly string[];
 }
@@ -68,6 +71,7 @@ const FORMS: readonly Form[] = [
   },
   {
     name: 'a token as a build argument (CodeArtifact)',
+    inHistory: true,
     user: 'aws',
     files: () => ({}),
     dockerfile: (text, { host }) =>
@@ -93,12 +97,14 @@ for (const form of FORMS)
     await mkdir(join(directory.path, 'login'));
     const run = async () => {
       for (const [path, text] of Object.entries(form.files(index))) await put(path, text);
-      return { cwd: directory.path, env: { ...form.env?.(index) } };
+      const env = { LAYERWRIGHT_CACHE_DIR: join(directory.path, 'cache'), ...form.env?.(index) };
+      return { cwd: directory.path, env };
     };
     const reference = `${own}/${FORMS.indexOf(form)}`;
     const build = async (tag: string) =>
       await built(['--push', '-t', `${reference}:${tag}`, ...form.words(index), project], await run());
 
+    const today = index.login.password;
     const first = await build('1');
     assert.deepEqual(
       first.segments.map(({ kind }) => kind),
@@ -122,6 +128,21 @@ for (const form of FORMS)
     await appendFile(join(project, 'app', '__main__.py'), '# Changed again.\n');
     const third = await build('3');
     assert.equal(third.builder, null, 'the index is not needed for what is locked');
+
+    const canaries = { "yesterday's login": today, login: index.login.password };
+    for (const command of ['plan', 'explain']) {
+      const told = await layerwright([command, ...form.words(index), project], await run());
+      assert.deepEqual(leaked(Buffer.from(told.stdout + told.stderr), canaries), [], command);
+    }
+    assert.deepEqual(leaked(Buffer.from(JSON.stringify([first, second, third])), canaries), []);
+    // Where BuildKit installs nothing is kept on this machine.
+    if (form.kinds === undefined)
+      assert.deepEqual(await leakedBelow(join(directory.path, 'cache'), canaries), []);
+    const inRegistry = await leakedBelow(
+      join(testbedVariable('LW_TESTBED_DIR'), 'registry', 'data'),
+      canaries,
+    );
+    if (!form.inHistory) assert.deepEqual(inRegistry, []);
   });
 
 const SERVICE = {
@@ -143,4 +164,13 @@ test('private index: a wrong password ends the build with a hint and without the
   assert.match(result.stderr, /refuses the login/);
   assert.match(result.stderr, /netrc/);
   assert.doesNotMatch(`${result.stdout}${result.stderr}`, /wrongcanary/);
+});
+
+test('private index: a build without the secret is denied, and says how logins are given', async () => {
+  await using index = await privateIndex('me');
+  const words = ['--push', '-t', `${own}/without:1`, '--build-arg', `INDEX_URL=${index.url}`];
+  const result = await layerwright(['build', ...words, exampleDirectory('private')]);
+  assert.equal(result.exitCode, 2, result.stderr);
+  assert.match(result.stderr, /INDEX_DENIED/);
+  assert.match(result.stderr, /a netrc file or pip\.conf as a secret/);
 });

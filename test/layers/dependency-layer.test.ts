@@ -447,3 +447,14 @@ test('members of *.data with no place in a scheme are refused', async () => {
       message: /purelib, platlib, headers, scripts and data/,
     });
 });
+
+test('further files of the dist-info are written, and are in RECORD', async () => {
+  const files = { 'uv_cache.json': '{"a":1}', 'uv_build.json': '{}' };
+  const layer = await made(layerRequest([{ ...(await demo()), files }], { installer: { tool: 'uv' } }));
+  const info = `${LIBRARY}/demo-1.0.dist-info`;
+  assert.equal(modesOf(layer)[`${info}/uv_cache.json`], '644 0:0');
+  assert.equal((await contentIn(layer, `${info}/uv_cache.json`)).toString(), '{"a":1}');
+  const record = (await contentIn(layer, `${info}/RECORD`)).toString();
+  assert.match(record, /^demo-1\.0\.dist-info\/uv_cache\.json,sha256=[\w-]{43},7$/m);
+  assert.match(record, /^demo-1\.0\.dist-info\/uv_build\.json,sha256=[\w-]{43},2$/m);
+});

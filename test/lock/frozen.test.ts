@@ -260,6 +260,21 @@ test('what the lock does not have goes, as far as the tool takes it away', async
   assert.match(String(await changes(fixed)), /whether other, which the lock does not have, is removed/);
 });
 
+test('an environment whose Python the project does not permit, and a project below a workspace, are left to uv', async () => {
+  const manifest = (more: string) => `[project]\nname = "app"\nversion = "1"\n${more}`;
+  const project = (more: string) => ({ project: { directory: '/app', text: manifest(more) } });
+  assert.equal(typeof (await changes(project('requires-python = ">=3.11"\n'))), 'object');
+  assert.match(
+    String(await changes(project('requires-python = ">=3.12"\n'))),
+    /the project wants Python >=3\.12, and the environment has 3\.11/,
+  );
+  const lock = { kind: 'uv', path: '/app/uv.lock', text: UV_LOCK.replace('>=3.11', '>=3.13') } as const;
+  assert.match(String(await changes({ lock })), /wants Python >=3\.13/);
+  const above = { '/pyproject.toml': '[tool.uv.workspace]\nmembers = ["app"]\n' };
+  assert.match(String(await changes({}, above)), /a workspace that the project may be a member of/);
+  assert.equal(typeof (await changes({}, { '/pyproject.toml': '[tool.uv]\n' })), 'object');
+});
+
 test('sources, and the marks that they leave', async () => {
   const lock = { kind: 'uv', path: '/app/uv.lock', text: UV_LOCK } as const;
   const result = await resolveFrozen(testHost(), input({ lock }));

@@ -17,7 +17,7 @@ function venv(command: string, changes: Partial<RunStep> = {}): MakeVenv {
   return step as MakeVenv;
 }
 
-test('indexes of uv are in the order in which it asks them, names left out', () => {
+test('indexes of uv are in the order in which it asks them, with logins in the place of names', () => {
   const { indexes } = locked(
     'uv sync --frozen --index corp=https://a.example/s --default-index https://d.example/s',
     {
@@ -26,7 +26,7 @@ test('indexes of uv are in the order in which it asks them, names left out', () 
   );
   assert.deepEqual(indexes, {
     indexUrl: 'https://d.example/s',
-    extraIndexUrls: ['https://a.example/s', 'https://b.example/s', 'https://c.example/s'],
+    extraIndexUrls: ['https://:x@a.example/s', 'https://b.example/s', 'https://c.example/s'],
     trustedHosts: [],
   });
 });

@@ -182,6 +182,13 @@ test('what BuildKit solved is told with its reasons, and what would help', () =>
   ]);
 });
 
+test('why a step that BuildKit ran is not split is told below its reasons', () => {
+  const notSplit = '/usr/bin/ping has extended attributes';
+  const said = lines(composedBuild({ segments: [{ ...APT, notSplit }] }));
+  const at = said.indexOf(`            not split: ${notSplit}`);
+  assert.match(said[at - 1] ?? '', /A version that has a wheel would be composed/);
+});
+
 test('what was solved by an earlier build is told to be reused, without advice', () => {
   const said = lines(composedBuild({ segments: [{ ...APT, outcome: 'reused' }] }));
   assert.deepEqual(said.slice(5, 8), [

@@ -349,3 +349,35 @@ test('what any RUN leaves behind is excused only where a RUN was run on both sid
   const other = withMore({ path: 'var/lib/dpkg/status', content: '' });
   assert.equal((await compared(other, { solveNoise: true, homes: [] })).differences.length, 3);
 });
+
+test('times of a uv_cache.json are excused, also in RECORD, and nothing else of it', async () => {
+  const path = 'usr/lib/python3/dist-packages/own-1.0.dist-info';
+  const side = (seconds: number, commit = 'null', record = seconds): readonly TarLine[] => [
+    ...SAMPLE,
+    {
+      path: `${path}/uv_cache.json`,
+      content: `{"timestamp":{"secs_since_epoch":${seconds},"nanos_since_epoch":1},"commit":${commit},"directories":{"src":${seconds}}}`,
+    },
+    { path: `${path}/RECORD`, content: `own-1.0.dist-info/uv_cache.json,sha256=${record},9\n` },
+  ];
+  const same = await compared(side(1), STRICT, side(2));
+  assert.deepEqual([same.differences, same.excused], [[], { 'uv-cache': 1, record: 1 }]);
+  const other = await compared(side(1), STRICT, side(2, '"abc"'));
+  assert.deepEqual(
+    other.differences.map(({ kind }) => kind),
+    ['record', 'content'],
+  );
+});
+
+test('the empty lock files of uv in /tmp are excused, and no other file', async () => {
+  const lock: TarLine = { path: 'tmp/uv-6c2078bb75587c01.lock', content: '' };
+  for (const [image, plain] of [
+    [withMore(lock), SAMPLE],
+    [SAMPLE, withMore(lock)],
+  ] as const) {
+    const { differences, excused } = await compared(image, STRICT, plain);
+    assert.deepEqual([differences, excused], [[], { 'uv-lock': 1 }]);
+  }
+  for (const more of [{ content: 'x' }, { path: 'tmp/uv-6c2078bb75587c0.lock' }, { path: 'srv/uv.lock' }])
+    assert.equal((await compared(withMore({ ...lock, ...more }))).differences.length, 1);
+});

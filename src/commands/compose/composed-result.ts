@@ -31,7 +31,10 @@ export interface ResultImage {
     readonly walked: { readonly segments: readonly ResultSegment[] };
     readonly layers: readonly ComposedLayer[];
     /** What BuildKit solved in this run. */
-    readonly solved: readonly { readonly request: Pick<SolveRequest, 'key'> }[];
+    readonly solved: readonly {
+      readonly request: Pick<SolveRequest, 'key'>;
+      readonly notSplit?: string | undefined;
+    }[];
   };
   readonly image: {
     readonly digest: string;
@@ -154,7 +157,7 @@ function distinctLayers(images: readonly ResultImage[]): readonly ComposedLayer[
 /** A segment that came about in the same way for each platform is told once, else with the platform. */
 function segmentsResult(images: readonly ResultImage[]): readonly SegmentResult[] {
   const all = images.flatMap(({ platform, composed: { walked, solved } }) => {
-    const keys = new Set(solved.map(({ request }) => request.key));
+    const keys = new Map(solved.map(({ request, notSplit }) => [request.key, notSplit]));
     return walked.segments.map((segment) => ({
       platform: platformText(platform),
       segment: segmentResult(segment, keys),
@@ -198,9 +201,14 @@ function foremost<T extends { readonly outcome: string }>(
   return [...all].sort((a, b) => order.indexOf(a.outcome) - order.indexOf(b.outcome)).slice(0, 1);
 }
 
-function segmentResult(segment: ResultSegment, solved: ReadonlySet<string>): SegmentResult {
+/** @param solved why each that was solved in this run was not split, by its key */
+function segmentResult(
+  segment: ResultSegment,
+  solved: ReadonlyMap<string, string | undefined>,
+): SegmentResult {
   const { kind, stage, fromLine, toLine, why, request } = segment;
   const isNew = request !== undefined && solved.has(request.key);
+  const notSplit = request && solved.get(request.key);
   return {
     ...{ kind, stage, fromLine, toLine },
     outcome: kind === 'composed' ? 'composed' : isNew ? 'solved' : 'reused',
@@ -210,6 +218,7 @@ function segmentResult(segment: ResultSegment, solved: ReadonlySet<string>): Seg
       reason,
       hint: hint ?? null,
     })),
+    ...(notSplit !== undefined && { notSplit }),
   };
 }
 

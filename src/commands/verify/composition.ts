@@ -92,13 +92,17 @@ function composedRequest(build: BuildRequest, image: string): BuildRequest {
   };
 }
 
-/** A name that two steps install in two versions is left out: no step can be held to both. */
+/**
+ * A name that two steps install in two versions is left out: no step can be held to both. A step that installs from a lock file is held
+ * to that, and uv takes no constraints beside a pylock.toml.
+ */
 function constraintsOf(installs: readonly InstalledStep[]): Constraints | undefined {
   const versions = new Map<string, Set<string>>();
   for (const { locked } of installs)
     for (const { name, version } of locked.resolved.lock.distributions)
       versions.set(name, (versions.get(name) ?? new Set()).add(version));
   const pins = [...versions].flatMap(([name, all]) => (all.size === 1 ? [`${name}==${[...all][0]}`] : []));
-  if (pins.length === 0) return undefined;
-  return { pins: pins.sort(), lines: new Set(installs.map(({ line }) => line)) };
+  const open = installs.filter(({ locked }) => locked.resolved.by !== 'lock file');
+  if (pins.length === 0 || open.length === 0) return undefined;
+  return { pins: pins.sort(), lines: new Set(open.map(({ line }) => line)) };
 }

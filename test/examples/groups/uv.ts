@@ -25,8 +25,8 @@ export const UV_SHAPES: readonly CheckedShape[] = [
     },
     changes: 'src/weather/readings.py',
     line: '# A comment.\n',
-    // The project is built anew.
-    withoutBuilder: false,
+    // Its modules are looked up where they are: the project's wheel is the same.
+    withoutBuilder: true,
   },
   {
     ...{ name: 'uv-workspace', folder: 'uv-workspace', flags: [] },
