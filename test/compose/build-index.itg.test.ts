@@ -86,7 +86,12 @@ for (const [what, [parts, words]] of Object.entries(INVALID))
 test('without a wheel for the platform --way composed says so, and why', async () => {
   await using shop = await workshop();
   shop.index.add({ name: 'demo', tag: 'cp39-cp39-win_amd64' }, [MODULE]);
-  await fails(shop, 'NOT_COMPOSABLE', 1, /Dockerfile:4: RUN: resolving with source distributions .* has to be run by BuildKit, once/);
+  await fails(
+    shop,
+    'NOT_COMPOSABLE',
+    1,
+    /Dockerfile:4: RUN: resolving with source distributions .* has to be run by BuildKit, once/,
+  );
 });
 
 test('a version that was yanked is installed if it is pinned, as with pip, and passed over if not', async () => {

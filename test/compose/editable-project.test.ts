@@ -31,7 +31,7 @@ async function inputs(files: Readonly<Record<string, string>>): Promise<string |
   };
   const context: Context = { root: '/nowhere', entries: new Map() } as unknown as Context;
   const found = await editableInputs(context, state, '/app');
-  return found && JSON.stringify(found);
+  return found === undefined ? undefined : JSON.stringify(found);
 }
 
 const FILES = { 'pyproject.toml': PROJECT, 'src/demo/__init__.py': 'x = 1\n', 'README.md': 'Demo\n' };
