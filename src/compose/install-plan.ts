@@ -11,6 +11,7 @@ import {
 import { type Group, type GroupMember, groupDistributions } from '../plan/groups.ts';
 import { installOrder } from '../plan/install-order.ts';
 import { keyOf } from '../plan/key.ts';
+import { compilingRelease } from '../python/bytecode-magic.ts';
 import type { InstallScheme, PythonFacts } from '../python/facts.ts';
 import type { Installer } from '../python/installer.ts';
 import type { LockedDistribution, WheelFacts } from '../python/lock.ts';
@@ -83,6 +84,7 @@ export function planInstall(input: InstallInput): PlannedInstall | { readonly re
       scheme,
       executable: executableOf(input),
       cacheTag: input.bytecode ? input.python.cacheTag : undefined,
+      ...releaseOf(input),
       installer: input.installer,
       ...(input.isTarget && { recordScheme: TARGET_RECORD_SCHEME }),
       directories: directoriesAbove(input.files, wanted.paths),
@@ -174,6 +176,12 @@ function pathsOf(
   const more = [...(directUrl === undefined ? [] : ['direct_url.json']), ...Object.keys(files).sort()];
   if (more.length === 0 || mark === undefined) return placed;
   return [...placed, ...more.map((one) => mark.replace(/INSTALLER$/, one))];
+}
+
+/** For bytecode of some versions of Python its release counts. */
+function releaseOf({ bytecode, python }: InstallInput): { readonly release?: string } {
+  const release = bytecode ? compilingRelease(python.version) : undefined;
+  return release === undefined ? {} : { release };
 }
 
 /** Covers every input of a dependency layer; see `DependencyLayerRequest`. */

@@ -193,14 +193,15 @@ async function makeDependencies(
   { wheels, pool, compilerFor }: LayerSourceOptions,
   { planned, line }: DependencyLayer,
 ): Promise<{ made: MadeLayer; compiler: Compiler | undefined }> {
-  const { cacheTag } = planned.request;
+  const { cacheTag, release } = planned.request;
   const minor = cacheTag?.replace(/^cpython-3/, '3.');
-  const compiler = minor === undefined ? undefined : await compilerFor(minor);
-  if (minor !== undefined && compiler === undefined)
+  const version = minor && (release ?? minor);
+  const compiler = version === undefined ? undefined : await compilerFor(version);
+  if (version !== undefined && compiler === undefined)
     throw new NotComposable(
       line,
-      `there is no Python ${minor} on this machine to compile bytecode with`,
-      `Install Python ${minor} where the build runs (its standard library is enough).`,
+      `there is no Python ${version} on this machine to compile bytecode with`,
+      `Install Python ${version} where the build runs (its standard library is enough).`,
     );
   const files = await wheelFiles(wheels, planned.wheels);
   try {

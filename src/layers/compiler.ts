@@ -1,7 +1,7 @@
 import { open, readdir, realpath } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, sep } from 'node:path';
 import type { Host } from '../host/host.ts';
-import { BYTECODE_MAGIC } from '../python/bytecode-magic.ts';
+import { BYTECODE_MAGIC, compilingRelease } from '../python/bytecode-magic.ts';
 import { COMPILER_ENVIRONMENT } from './bytecode.ts';
 
 const QUESTION =
@@ -17,12 +17,12 @@ export interface Compiler {
 }
 
 /**
- * A Python on this machine that makes the bytecode of the same minor version: one of the same patch version if there is one,
- * else the first found on PATH, among pyenv's versions and in the CI's tool cache. Only what answers that it is a plain CPython
+ * A Python on this machine that makes the same bytecode: one of the same patch version if there is one, else, up to 3.11, of which
+ * all were seen to make equal code, the first of the minor version that is found on PATH, among pyenv's versions and in the CI's tool cache. Only what answers that it is a plain CPython
  * with that version's magic number counts. Scripts that start an interpreter are passed over: what they start may depend on the
  * directory. So are programs below the contexts of builds, which may be anybody's.
  *
- * @param version of the image's Python, `3.11.2`
+ * @param version of the image's Python, `3.11.2`; `3.11` where only that is known
  * @param contexts directories of builds' contexts; default: the working directory
  */
 export async function compilerFor(
@@ -38,7 +38,8 @@ export async function compilerFor(
   for (const program of await candidates(host, short, contexts.length > 0 ? contexts : [host.cwd])) {
     const found = await askedVersion(host, program, magic);
     if (found === version) return { program, version };
-    if (found?.startsWith(`${short}.`)) first ??= { program, version: found };
+    if (compilingRelease(version) === undefined && found?.startsWith(`${short}.`))
+      first ??= { program, version: found };
   }
   return first;
 }

@@ -74,6 +74,8 @@ export interface DependencyLayerRequest {
   readonly executable: string;
   /** `cpython-311`; undefined for no bytecode. */
   readonly cacheTag: string | undefined;
+  /** The release of Python that compiles, where that of the image alone is sure to make the same code: `3.13.5`. */
+  readonly release?: string;
   /** A program of the same minor version on this machine that compiles; undefined for no bytecode. */
   readonly compiler: string | undefined;
   /** Who installs: decides INSTALLER, launchers and RECORD. */

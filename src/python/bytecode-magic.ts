@@ -11,3 +11,14 @@ export const BYTECODE_MAGIC: Readonly<Record<string, number>> = {
   '3.13': 3571,
   '3.14': 3627,
 };
+
+/** Up to this minor version all releases were seen to compile to equal code. */
+const ALIKE = 11;
+
+/**
+ * The release of Python that has to compile for an image, `3.13.5`; undefined where any of its minor version does. What a compiler
+ * does wrong is mended in the life of a minor version: 3.13.0 makes other code than 3.13.5.
+ */
+export function compilingRelease(version: string): string | undefined {
+  return Number(version.split('.')[1]) > ALIKE ? version : undefined;
+}

@@ -54,8 +54,8 @@ export interface Workshop extends AsyncDisposable {
   readonly registries: Registries;
   /** A repository by its name, `HOST/PATH`. */
   readonly repository: (name: string) => CacheRepository;
-  /** A program of a minor version of Python, `3.11`, that compiles; undefined if this machine has none. */
-  readonly compilerFor: (minor: string) => ReturnType<typeof compilerFor>;
+  /** A program that compiles for a version of Python, `3.11` or `3.13.5`; undefined if this machine has none. */
+  readonly compilerFor: (version: string) => ReturnType<typeof compilerFor>;
   /** Proves that a repository, `HOST/PATH`, may be pushed to; each is asked once. */
   readonly checkPush: (name: string) => Promise<void>;
   /** @param cacheRepository `HOST/PATH`; undefined: what is learnt is kept on this machine alone */
@@ -96,7 +96,7 @@ export async function openWorkshop(
       pool ??= layerPool({ size: availableParallelism(), directory: directory.path, signal: host.signal });
       return pool;
     },
-    compiler: remembered((minor) => compilerFor(host, `${minor}.0`, ...contexts)),
+    compiler: remembered((version) => compilerFor(host, version, ...contexts)),
     pulled: (bytes) => {
       pulled += bytes;
     },
