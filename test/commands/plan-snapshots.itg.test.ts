@@ -35,12 +35,42 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   groups: ['examples/groups'],
   plugins: ['examples/plugins'],
   gcc: ['examples/gcc'],
+  alpine: ['examples/alpine'],
+  cuda: ['examples/cuda'],
+  conda: ['examples/conda'],
+  chainguard: ['examples/chainguard'],
+  'arg-base': ['examples/arg-base'],
+  'second-minor': ['examples/second-minor'],
   'chat-naive-offline': ['--offline', '-f', 'examples/chat/Dockerfile.naive', 'examples/chat'],
   'chat-recipe-offline': ['--offline', '-f', 'examples/chat/Dockerfile.recipe', 'examples/chat'],
 };
 
+/** Lines of steps that name what they install themselves: which versions that comes to is up to the index, day by day. */
+function freeLines({ dependencies }: PlanResult): ReadonlySet<number> {
+  const free = dependencies.filter(({ files, lock }) => files.length === 0 && lock === 'resolver');
+  return new Set(free.map(({ place }) => Number(place.split(':').at(-1))));
+}
+
 /** Without what depends on the machine, the day, or the bytes of wheels and base images. */
-function masked(plan: PlanResult): PlanResult {
+function masked(whole: PlanResult): PlanResult {
+  const free = freeLines(whole);
+  const isFree = (line: number | null) => line !== null && free.has(line);
+  const plan: PlanResult = {
+    ...whole,
+    segments: whole.segments.map((one) => (free.size === 0 ? one : { ...one, layers: null })),
+    dependencies: whole.dependencies.map((step) =>
+      isFree(Number(step.place.split(':').at(-1)))
+        ? {
+            ...step,
+            distributions: step.distributions
+              .filter(({ requested }) => requested)
+              .map((one) => ({ ...one, version: 'VERSION' })),
+          }
+        : step,
+    ),
+    layers: whole.layers.filter(({ line }) => !isFree(line)),
+    counts: free.size === 0 ? whole.counts : null,
+  };
   return {
     ...plan,
     cacheRepository: plan.cacheRepository && 'REPOSITORY',
