@@ -1,4 +1,4 @@
-import { compareRecords } from '../compose/compare-records.ts';
+import { compareRecords } from '../compose/keep/compare-records.ts';
 import type { Host } from '../host/host.ts';
 import type { ExplainPart, ExplainResult } from '../report/explain-result.ts';
 import { explainText } from '../report/explain-text.ts';

@@ -3,7 +3,7 @@ import { type ImageFacts, withLayerFacts } from '../facts/image-facts.ts';
 import type { PathEntry } from '../image/path-entry.ts';
 import { emptyIndex } from '../image/path-index.ts';
 import type { Reference } from '../image/reference.ts';
-import { type AssumedPython, assumedFacts } from '../python/known-bases.ts';
+import { type AssumedPython, assumedFacts } from '../python/detect/known-bases.ts';
 import type { GivenImage } from './state.ts';
 
 const PATH = 'PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin';

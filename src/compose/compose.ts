@@ -4,12 +4,12 @@ import { inParallel } from '../host/parallel.ts';
 import type { Steps } from '../host/steps.ts';
 import { startFromImage } from '../image/config-start.ts';
 import type { Compiler } from '../layers/compiler.ts';
-import { type Keeper, keptTag } from './keeper.ts';
-import type { LayerOutcome, LayerSource } from './layer-source.ts';
-import { findPrefix, keepPrefix, type PrefixPoint, prefixKey, prefixPoint } from './prefix.ts';
+import { type Keeper, keptTag } from './keep/keeper.ts';
+import type { LayerOutcome, LayerSource } from './keep/layer-source.ts';
+import { findPrefix, keepPrefix, type PrefixPoint, prefixKey, prefixPoint } from './keep/prefix.ts';
 import { type BlobOrigin, type ComposedImage, composedImage, publishImage } from './publish.ts';
-import type { SolveRequest } from './solve-request.ts';
-import { stateKey } from './solve-request.ts';
+import type { SolveRequest } from './solve/solve-request.ts';
+import { stateKey } from './solve/solve-request.ts';
 import {
   type GivenImage,
   type ImageLayer,
@@ -203,7 +203,7 @@ async function solveSegment(composer: Composer, request: SolveRequest): Promise<
   }
   const directory = await composer.subdirectory();
   await composer.solve(request, from, { kind: 'layout', directory: `${directory}/layout` });
-  const { publishSegment } = await import('./split-segment.ts');
+  const { publishSegment } = await import('./solve/split-segment.ts');
   const { image, sentBytes, notSplit } = await publishSegment(composer, request, {
     layout: `${directory}/layout`,
     directory,

@@ -12,7 +12,7 @@ import type { PathEntry } from '../image/path-entry.ts';
 import { lookupOwner, lookupUser, type Owner } from '../image/users.ts';
 import { writeLayer } from '../layers/write-layer.ts';
 import { keyOf } from '../plan/key.ts';
-import { contentOf, isWanted, variableOf } from '../python/detect-files.ts';
+import { contentOf, isWanted, variableOf } from '../python/detect/detect-files.ts';
 import { instructionText } from './history.ts';
 import { type ImageState, NotComposable, type WrittenLayer } from './state.ts';
 import type { ComposeRequest } from './walk.ts';

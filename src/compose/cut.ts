@@ -3,13 +3,13 @@ import type { StageNode } from '../dockerfile/graph.ts';
 import type { CopyInstruction, RunInstruction } from '../dockerfile/instruction.ts';
 import { mountsOf } from '../dockerfile/mounts.ts';
 import type { StageState } from '../image/config-start.ts';
-import type { Netrc } from '../python/netrc.ts';
-import { type DependencyAction, type RecognisedStep, recognise } from '../python/recognise.ts';
+import type { Netrc } from '../python/recognise/netrc.ts';
+import { type DependencyAction, type RecognisedStep, recognise } from '../python/recognise/recognise.ts';
 import { higherUp } from './higher-up.ts';
-import { environmentsOf, type SkeletonNeed, skeletonNeed } from './skeleton.ts';
-import { spliceShape } from './splice-shape.ts';
+import { stepSecrets } from './install/step-secrets.ts';
+import { environmentsOf, type SkeletonNeed, skeletonNeed } from './solve/skeleton.ts';
+import { spliceShape } from './splice/splice-shape.ts';
 import { NotComposable, type Obstacle } from './state.ts';
-import { stepSecrets } from './step-secrets.ts';
 
 /** Instructions of a stage that are produced in one way; `at`, `from` and `to` are indices of the stage's instructions. */
 export type Part =

@@ -1,7 +1,7 @@
 import { expandCopy } from '../dockerfile/expanded-copy.ts';
 import type { StageNode } from '../dockerfile/graph.ts';
 import type { StageState } from '../image/config-start.ts';
-import { programsOf } from '../python/recognise-programs.ts';
+import { programsOf } from '../python/recognise/recognise-programs.ts';
 
 /** Programs that set up the system, and read nothing of the application. */
 const OF_SYSTEM =

@@ -7,7 +7,7 @@ import type { LockedDistribution, WheelFacts } from '../python/lock.ts';
 import { pinnedVersion } from '../python/specifiers.ts';
 import { formatVersion } from '../python/versions.ts';
 import { assumedImage } from './assumed-image.ts';
-import type { LockedStep } from './installation.ts';
+import type { LockedStep } from './install/installation.ts';
 import type { World } from './walk.ts';
 
 /** What can be told without any network: the context, images by their names, and pins. */

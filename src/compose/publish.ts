@@ -6,7 +6,7 @@ import { inParallel } from '../host/parallel.ts';
 import { type Descriptor, type History, type ImageConfig, type ImageManifest, MEDIA } from '../image/oci.ts';
 import { sha256Digest } from '../registry/body.ts';
 import { blobUnknownError } from '../registry/manifests.ts';
-import type { UnusableBlobs } from './layer-source.ts';
+import type { UnusableBlobs } from './keep/layer-source.ts';
 import type { ImageState, KnownBlob } from './state.ts';
 
 /** An image that only has to be put into repositories. */

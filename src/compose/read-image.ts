@@ -6,10 +6,10 @@ import { formatReference, parseReference, type Reference } from '../image/refere
 import { keyOf } from '../plan/key.ts';
 import { jsonAnswer } from '../registry/answers.ts';
 import type { RegistryClient } from '../registry/client.ts';
-import type { Keeper } from './keeper.ts';
-import { factsLayer, readKeptFacts } from './kept-facts.ts';
-import { pathsLayer, readKeptPaths } from './layer-paths.ts';
+import type { Keeper } from './keep/keeper.ts';
+import { factsLayer, readKeptFacts } from './keep/kept-facts.ts';
 import type { Registries } from './registries.ts';
+import { pathsLayer, readKeptPaths } from './solve/layer-paths.ts';
 import type { GivenImage, GivenLayer } from './state.ts';
 
 /** What is kept of an image by its digest. */

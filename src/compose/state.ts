@@ -3,7 +3,7 @@ import type { ImageFacts } from '../facts/image-facts.ts';
 import type { StageState } from '../image/config-start.ts';
 import type { Descriptor, ImageConfig } from '../image/oci.ts';
 import type { MadeLayer } from '../layers/layer.ts';
-import type { InstallInput, PlannedLayer } from './install-plan.ts';
+import type { InstallInput, PlannedLayer } from './install/install-plan.ts';
 
 /** A blob that a repository is known to have had. */
 export interface KnownBlob {

@@ -8,14 +8,14 @@ import { LayerwrightError } from '../errors.ts';
 import { applyInstruction } from '../image/config-apply.ts';
 import { startFromImage, startFromStage } from '../image/config-start.ts';
 import type { Compression } from '../layers/layer.ts';
-import { pipConfigurations } from '../python/detect-files.ts';
-import { afterSolve, atInstallation, withSkeleton } from './after-solve.ts';
-import { copiedBefore } from './assumed-copies.ts';
+import { pipConfigurations } from '../python/detect/detect-files.ts';
 import { copyStep, homeOf, workdirStep } from './copy-step.ts';
 import { type CuttableStage, cutStage, type Part, reconfigured } from './cut.ts';
-import { installStep } from './install-step.ts';
-import type { InstalledStep, InstallWorld } from './installation.ts';
-import type { Prefix, PrefixPoint } from './prefix.ts';
+import { installStep } from './install/install-step.ts';
+import type { InstalledStep, InstallWorld } from './install/installation.ts';
+import type { Prefix, PrefixPoint } from './keep/prefix.ts';
+import { afterSolve, atInstallation, withSkeleton } from './solve/after-solve.ts';
+import { copiedBefore } from './solve/assumed-copies.ts';
 import {
   instructionsOf,
   mergeSegments,
@@ -23,13 +23,13 @@ import {
   type SolveFacts,
   segmentOf,
   type WalkedSegment,
-} from './segments.ts';
-import { skeletonText } from './skeleton.ts';
-import { projectReader } from './skeleton-project.ts';
-import { type SolveRequest, solveRequest } from './solve-request.ts';
-import { spliceStep } from './splice-step.ts';
-import { isSplit } from './split-history.ts';
-import { stageAfter, stateOf, statesOf } from './stage-states.ts';
+} from './solve/segments.ts';
+import { skeletonText } from './solve/skeleton.ts';
+import { projectReader } from './solve/skeleton-project.ts';
+import { type SolveRequest, solveRequest } from './solve/solve-request.ts';
+import { isSplit } from './solve/split-history.ts';
+import { stageAfter, stateOf, statesOf } from './solve/stage-states.ts';
+import { spliceStep } from './splice/splice-step.ts';
 import { type GivenImage, type ImageState, type KnownBlob, MustRun, NotComposable } from './state.ts';
 
 /** What a walk asks of the world; each answer is kept by it. */

@@ -4,15 +4,15 @@ import type { Platform } from '../dockerfile/platform.ts';
 import type { Host } from '../host/host.ts';
 import { remembered } from '../host/remembered.ts';
 import { solvedTag } from './compose.ts';
-import type { UnusableBlobs } from './layer-source.ts';
-import type { LayerWheels } from './layer-wheels.ts';
-import type { LockSource } from './locks.ts';
+import type { LayerWheels } from './install/layer-wheels.ts';
+import type { LockSource } from './install/locks.ts';
+import type { UnusableBlobs } from './keep/layer-source.ts';
 import { digestOf, type ImageReader, keepSolved, readBase, readSolved } from './read-image.ts';
-import type { SolveRequest } from './solve-request.ts';
+import type { SolveRequest } from './solve/solve-request.ts';
 import type { GivenImage } from './state.ts';
 import type { World } from './walk.ts';
-import type { SourceResolver } from './wheel-resolve.ts';
-import type { WheelSource } from './wheel-source.ts';
+import type { SourceResolver } from './wheels/wheel-resolve.ts';
+import type { WheelSource } from './wheels/wheel-source.ts';
 
 /** Base images, each asked for and read once in a run. */
 export interface Images extends Pick<World, 'digest' | 'base'> {

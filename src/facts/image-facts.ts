@@ -4,7 +4,7 @@ import { layerUnreadable } from '../image/layer-unreadable.ts';
 import type { Descriptor, ImageConfig, ImageManifest } from '../image/oci.ts';
 import { emptyIndex, type PathIndex } from '../image/path-index.ts';
 import { withLayer } from '../image/path-index-layer.ts';
-import { isWanted } from '../python/detect-files.ts';
+import { isWanted } from '../python/detect/detect-files.ts';
 import { type LayerScan, scanLayer } from './layer-scan.ts';
 
 /** What is known of an image's file system without running anything. */

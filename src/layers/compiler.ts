@@ -1,7 +1,7 @@
 import { open, readdir, realpath } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, sep } from 'node:path';
 import type { Host } from '../host/host.ts';
-import { BYTECODE_MAGIC, compilingRelease } from '../python/bytecode-magic.ts';
+import { BYTECODE_MAGIC, compilingRelease } from '../python/detect/bytecode-magic.ts';
 import { COMPILER_ENVIRONMENT } from './bytecode.ts';
 
 const QUESTION =

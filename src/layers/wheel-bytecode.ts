@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { BYTECODE_MAGIC } from '../python/bytecode-magic.ts';
+import { BYTECODE_MAGIC } from '../python/detect/bytecode-magic.ts';
 import type { RefuseWheel } from '../python/wheel-error.ts';
 import { compileSources } from './bytecode.ts';
 import type { DependencyLayerRequest } from './layer.ts';

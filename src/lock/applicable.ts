@@ -1,7 +1,7 @@
 import type { InstalledDistribution } from '../python/facts.ts';
 import type { LockedDistribution } from '../python/lock.ts';
 import { evaluateMarker, type MarkerEnvironment, markerEnvironment } from '../python/markers.ts';
-import type { FileRequirement } from '../python/requirement-file.ts';
+import type { FileRequirement } from '../python/requirements/requirement-file.ts';
 import { sameVersion } from '../python/versions.ts';
 import { compatibleTags } from '../python/wheel-tags.ts';
 import type { LockedChange, LockInput, NotLocked } from './lock-input.ts';

@@ -1,7 +1,7 @@
 import type { Host } from '../host/host.ts';
 import { inParallel } from '../host/parallel.ts';
 import { closureProblem, type DistributionNeeds } from '../python/closure.ts';
-import { parseRequirement } from '../python/requirement-line.ts';
+import { parseRequirement } from '../python/requirements/requirement-line.ts';
 import type { FrozenInput, FrozenScope } from './frozen.ts';
 import type { Located } from './frozen-files.ts';
 import { indexCredentials } from './index-url.ts';

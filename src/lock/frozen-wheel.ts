@@ -1,4 +1,4 @@
-import type { InstallTool } from '../python/recognise.ts';
+import type { InstallTool } from '../python/recognise/recognise.ts';
 import { bestWheel, parseWheelName } from '../python/wheel-tags.ts';
 
 /**

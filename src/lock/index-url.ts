@@ -1,4 +1,4 @@
-import type { PipOptions } from '../python/pip-options.ts';
+import type { PipOptions } from '../python/recognise/pip-options.ts';
 
 /** pip's own default. */
 const DEFAULT_INDEX = 'https://pypi.org/simple';

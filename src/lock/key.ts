@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { FileRequirement } from '../python/requirement-file.ts';
-import { formatRequirement } from '../python/requirement-line.ts';
+import type { FileRequirement } from '../python/requirements/requirement-file.ts';
+import { formatRequirement } from '../python/requirements/requirement-line.ts';
 import { packageIndexes } from './index-url.ts';
 import type { LockInput } from './lock-input.ts';
 

@@ -1,7 +1,7 @@
 import type { InstalledDistribution, PythonFacts } from '../python/facts.ts';
 import type { Lock, WheelFacts } from '../python/lock.ts';
-import type { PipOptions } from '../python/pip-options.ts';
-import type { FileRequirement } from '../python/requirement-file.ts';
+import type { PipOptions } from '../python/recognise/pip-options.ts';
+import type { FileRequirement } from '../python/requirements/requirement-file.ts';
 
 /** Everything that decides which distributions one `pip install` installs. */
 export interface LockInput {

@@ -6,7 +6,7 @@ import { cacheDirectory, temporaryDirectory } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
 import { authorityBundle } from '../host/network.ts';
 import { plainSteps } from '../host/steps.ts';
-import { formatRequirement } from '../python/requirement-line.ts';
+import { formatRequirement } from '../python/requirements/requirement-line.ts';
 import { redactCredentials } from './index-url.ts';
 import type { LockInput, NotLocked } from './lock-input.ts';
 import { LOGIN_HINT } from './request.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { LockSelection } from '../python/lock-selection.ts';
 import type { MarkerEnvironment } from '../python/markers.ts';
 import { normaliseName } from '../python/names.ts';
+import type { LockSelection } from '../python/recognise/lock-selection.ts';
 import {
   parseJson,
   parseToml,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { LockSelection } from '../python/lock-selection.ts';
 import { normaliseName } from '../python/names.ts';
+import type { LockSelection } from '../python/recognise/lock-selection.ts';
 import { listOf, type Table, tableAt, tableOf, tablesOf, textOf, type Unclear } from './documents.ts';
 import { pythonJson } from './python-json.ts';
 

@@ -1,5 +1,5 @@
-import type { LockSelection } from '../python/lock-selection.ts';
 import type { MarkerEnvironment } from '../python/markers.ts';
+import type { LockSelection } from '../python/recognise/lock-selection.ts';
 import type { Table, Unclear } from './documents.ts';
 import { type MarkerScope, markerApplies } from './marker-scope.ts';
 import { constraintAllowsPython, parsePoetryConstraint } from './poetry-constraint.ts';

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
 import { fitsPython } from '../python/closure.ts';
-import type { LockSelection } from '../python/lock-selection.ts';
 import type { MarkerEnvironment } from '../python/markers.ts';
 import { normaliseName } from '../python/names.ts';
+import type { LockSelection } from '../python/recognise/lock-selection.ts';
 import { parseToml, type Table, tableOf, tablesOf, textOf, textsOf, type Unclear } from './documents.ts';
 import { type MarkerScope, markerApplies } from './marker-scope.ts';
 import type { LockedFile, Origin, SelectedDistribution } from './selected.ts';

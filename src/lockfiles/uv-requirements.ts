@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { normaliseName } from '../python/names.ts';
-import { parseRequirement } from '../python/requirement-line.ts';
+import { parseRequirement } from '../python/requirements/requirement-line.ts';
 import { parseSpecifiers } from '../python/specifiers.ts';
 import { formatVersion } from '../python/versions.ts';
 import { type Table, tableOf, textOf, textsOf } from './documents.ts';

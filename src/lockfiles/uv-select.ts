@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
 import { fitsPython } from '../python/closure.ts';
-import type { LockSelection } from '../python/lock-selection.ts';
 import type { MarkerEnvironment } from '../python/markers.ts';
 import { normaliseName } from '../python/names.ts';
+import type { LockSelection } from '../python/recognise/lock-selection.ts';
 import { type Table, tableAt, tableOf, tablesOf, textOf, textsOf, type Unclear } from './documents.ts';
 import { markerApplies, plainScope } from './marker-scope.ts';
 

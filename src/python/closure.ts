@@ -1,5 +1,5 @@
 import { evaluateMarker, type MarkerEnvironment } from './markers.ts';
-import { parseRequirement, type Requirement } from './requirement-line.ts';
+import { parseRequirement, type Requirement } from './requirements/requirement-line.ts';
 import { parseSpecifiers, type Specifier, satisfies } from './specifiers.ts';
 import { parseVersion } from './versions.ts';
 

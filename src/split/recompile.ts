@@ -3,7 +3,7 @@ import type { PathIndex } from '../image/path-index.ts';
 import { compileSources } from '../layers/bytecode.ts';
 import type { Compiler } from '../layers/compiler.ts';
 import { sortedByPath } from '../layers/layer-directories.ts';
-import { BYTECODE_MAGIC } from '../python/bytecode-magic.ts';
+import { BYTECODE_MAGIC } from '../python/detect/bytecode-magic.ts';
 import { canonicalCode } from '../verify/marshal.ts';
 import type { AddedFile } from './added-files.ts';
 import type { ContentFile, Stretch } from './content-file.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { getArtifact, putArtifact } from '../../src/cache/artifacts.ts';
 import { type CacheRepository, registryRepository } from '../../src/cache/repository.ts';
 import type { CacheVerifyRecord } from '../../src/commands/cache-verify.ts';
-import type { LayerRecipe } from '../../src/compose/layer-recipe.ts';
+import type { LayerRecipe } from '../../src/compose/keep/layer-recipe.ts';
 import { listTags } from '../../src/registry/tags.ts';
 import { type Workshop, workshop } from '../compose/workshop.ts';
 import { testHost } from '../support/host.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layerView } from '../../src/commands/compose/layer-view.ts';
-import type { LayerOutcome, LayerSource } from '../../src/compose/layer-source.ts';
+import type { LayerOutcome, LayerSource } from '../../src/compose/keep/layer-source.ts';
 import type { WrittenLayer } from '../../src/compose/state.ts';
 
 const layer = (key: string) => ({ kind: 'copy', key, title: key, line: 1, bytes: 1 }) as WrittenLayer;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { absolutePath, reconfigured } from '../../src/compose/cut.ts';
-import { skeletonText } from '../../src/compose/skeleton.ts';
+import { skeletonText } from '../../src/compose/solve/skeleton.ts';
 import { NotComposable } from '../../src/compose/state.ts';
 import { partsOf, shapeOf, stageOf } from './stages.ts';
 

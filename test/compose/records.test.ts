@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compareRecords } from '../../src/compose/compare-records.ts';
+import { compareRecords } from '../../src/compose/keep/compare-records.ts';
 import {
   type BuildRecord,
   type LayerRecord,
   readRecord,
   type SegmentRecord,
-} from '../../src/compose/record.ts';
+} from '../../src/compose/keep/record.ts';
 import { changeText } from '../../src/report/changes.ts';
 import { seededRandom, shuffled } from '../support/random.ts';
 

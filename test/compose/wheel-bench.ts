@@ -9,22 +9,22 @@ import type { ReadFacts } from '../../src/commands/compose/suits.ts';
 import { wheelBuilder } from '../../src/commands/compose/wheel-runner.ts';
 import { openWorkshop } from '../../src/commands/compose/workshop.ts';
 import { imageOf } from '../../src/compose/compose.ts';
-import { pythonOf } from '../../src/compose/environment.ts';
+import { pythonOf } from '../../src/compose/install/environment.ts';
 import type { ImageState } from '../../src/compose/state.ts';
 import { NotComposable } from '../../src/compose/state.ts';
 import { walk } from '../../src/compose/walk.ts';
-import { type WheelBuild, type WheelWishes, wheelBuild } from '../../src/compose/wheel-build.ts';
-import { type SourceResolver, sourceResolver } from '../../src/compose/wheel-resolve.ts';
+import { type WheelBuild, type WheelWishes, wheelBuild } from '../../src/compose/wheels/wheel-build.ts';
+import { type SourceResolver, sourceResolver } from '../../src/compose/wheels/wheel-resolve.ts';
 import {
   type BuiltWheel,
   type NotBuilt,
   type WheelJob,
   type WheelSource,
   wheelSource,
-} from '../../src/compose/wheel-source.ts';
+} from '../../src/compose/wheels/wheel-source.ts';
 import { planBuild } from '../../src/plan/build-plan.ts';
 import type { PythonFacts } from '../../src/python/facts.ts';
-import { DEFAULT_PIP_OPTIONS } from '../../src/python/pip-options.ts';
+import { DEFAULT_PIP_OPTIONS } from '../../src/python/recognise/pip-options.ts';
 import { testHost } from '../support/host.ts';
 
 /** A Dockerfile as a build comes to its last `RUN`, and what builds wheels there. */

@@ -5,7 +5,7 @@ import { lockFromPins } from '../../src/lock/closed-pins.ts';
 import { lockScope } from '../../src/lock/key.ts';
 import type { LockInput, PreviousLock } from '../../src/lock/lock-input.ts';
 import type { LockedDistribution, WheelFacts } from '../../src/python/lock.ts';
-import type { PipOptions } from '../../src/python/pip-options.ts';
+import type { PipOptions } from '../../src/python/recognise/pip-options.ts';
 import { testHost } from '../support/host.ts';
 import {
   fileName,

@@ -4,7 +4,7 @@ import { type FrozenInput, resolveFrozen } from '../../src/lock/frozen.ts';
 import type { KnownFiles } from '../../src/lock/frozen-files.ts';
 import { preferredWheel } from '../../src/lock/frozen-wheel.ts';
 import type { InstalledDistribution } from '../../src/python/facts.ts';
-import { DEFAULT_SELECTION } from '../../src/python/lock-selection.ts';
+import { DEFAULT_SELECTION } from '../../src/python/recognise/lock-selection.ts';
 import { compatibleTags } from '../../src/python/wheel-tags.ts';
 import { testHost } from '../support/host.ts';
 import {

@@ -1,7 +1,7 @@
 import type { LockInput } from '../../src/lock/lock-input.ts';
 import type { PythonFacts } from '../../src/python/facts.ts';
-import { DEFAULT_PIP_OPTIONS, type PipOptions } from '../../src/python/pip-options.ts';
-import { parseRequirements } from '../../src/python/requirement-file.ts';
+import { DEFAULT_PIP_OPTIONS, type PipOptions } from '../../src/python/recognise/pip-options.ts';
+import { parseRequirements } from '../../src/python/requirements/requirement-file.ts';
 
 const scheme = {
   ...{

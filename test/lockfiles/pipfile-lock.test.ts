@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { selectFromPipfileLock } from '../../src/lockfiles/pipfile-lock.ts';
-import type { LockSelection } from '../../src/python/lock-selection.ts';
+import type { LockSelection } from '../../src/python/recognise/lock-selection.ts';
 import { environmentOf, pins, projectFile, selection } from './support.ts';
 
 const LOCK = projectFile('pipenv/Pipfile.lock');

@@ -9,7 +9,7 @@ import {
 import { type PoetryLock, parsePoetryLock } from '../../src/lockfiles/poetry-lock.ts';
 import { contentHashes } from '../../src/lockfiles/poetry-project.ts';
 import { selectFromPoetryLock } from '../../src/lockfiles/poetry-select.ts';
-import type { LockSelection } from '../../src/python/lock-selection.ts';
+import type { LockSelection } from '../../src/python/recognise/lock-selection.ts';
 import { parseVersion, type Version } from '../../src/python/versions.ts';
 import { environmentOf, pins, projectFile, selection } from './support.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { selectFromPylock } from '../../src/lockfiles/pylock.ts';
 import type { SelectedDistribution } from '../../src/lockfiles/selected.ts';
-import type { LockSelection } from '../../src/python/lock-selection.ts';
+import type { LockSelection } from '../../src/python/recognise/lock-selection.ts';
 import { environmentOf, pins, projectFile, selection } from './support.ts';
 
 const LOCK = projectFile('pylock/pylock.toml');

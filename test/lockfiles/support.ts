@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Unclear } from '../../src/lockfiles/documents.ts';
 import type { SelectedDistribution } from '../../src/lockfiles/selected.ts';
-import { DEFAULT_SELECTION, type LockSelection } from '../../src/python/lock-selection.ts';
 import type { MarkerEnvironment } from '../../src/python/markers.ts';
 import { markerEnvironment } from '../../src/python/markers.ts';
+import { DEFAULT_SELECTION, type LockSelection } from '../../src/python/recognise/lock-selection.ts';
 
 /** A file of the example projects. */
 export function projectFile(path: string): string {

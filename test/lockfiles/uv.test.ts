@@ -5,7 +5,7 @@ import { sameMarker, samePythons } from '../../src/lockfiles/marker-equal.ts';
 import { uvFreshnessProblem } from '../../src/lockfiles/uv-freshness.ts';
 import { parseUvLock, type UvLock } from '../../src/lockfiles/uv-lock.ts';
 import { selectFromUvLock, type UvRequest } from '../../src/lockfiles/uv-select.ts';
-import type { LockSelection } from '../../src/python/lock-selection.ts';
+import type { LockSelection } from '../../src/python/recognise/lock-selection.ts';
 import { environmentOf, pins, projectFile, selection } from './support.ts';
 
 const DIRECTORIES: Readonly<Record<string, readonly string[]>> = {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { closureProblem, demandsOf } from '../../src/python/closure.ts';
 import { markerEnvironment } from '../../src/python/markers.ts';
-import { parseRequirement, type Requirement } from '../../src/python/requirement-line.ts';
+import { parseRequirement, type Requirement } from '../../src/python/requirements/requirement-line.ts';
 
 const environment = markerEnvironment({ version: '3.11.2', architecture: 'amd64' }) ?? {};
 

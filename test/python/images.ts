@@ -1,7 +1,7 @@
 import type { PathEntry } from '../../src/image/path-entry.ts';
 import { emptyIndex } from '../../src/image/path-index.ts';
 import { withLayer } from '../../src/image/path-index-layer.ts';
-import { type DetectedImage, isWanted } from '../../src/python/detect-files.ts';
+import { type DetectedImage, isWanted } from '../../src/python/detect/detect-files.ts';
 
 /** Paths with their content; `-> target` is a link, a path with a slash at its end a directory. */
 export type Files = Readonly<Record<string, string | undefined>>;

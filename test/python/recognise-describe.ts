@@ -1,5 +1,5 @@
-import type { DependencyAction, RecognisedStep, RunStep } from '../../src/python/recognise.ts';
-import { recognise } from '../../src/python/recognise.ts';
+import type { DependencyAction, RecognisedStep, RunStep } from '../../src/python/recognise/recognise.ts';
+import { recognise } from '../../src/python/recognise/recognise.ts';
 
 /** A step as most images have it. */
 export const BASE: RunStep = {

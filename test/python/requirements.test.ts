@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LayerwrightError } from '../../src/errors.ts';
-import { DEFAULT_PIP_SETTINGS, type PipSettings } from '../../src/python/pip-arguments.ts';
-import { collectRequirements, type RequirementSources } from '../../src/python/requirement-collect.ts';
-import { decodeRequirements, parseRequirements } from '../../src/python/requirement-file.ts';
-import { formatRequirement, parseRequirement } from '../../src/python/requirement-line.ts';
+import { DEFAULT_PIP_SETTINGS, type PipSettings } from '../../src/python/recognise/pip-arguments.ts';
+import {
+  collectRequirements,
+  type RequirementSources,
+} from '../../src/python/requirements/requirement-collect.ts';
+import { decodeRequirements, parseRequirements } from '../../src/python/requirements/requirement-file.ts';
+import { formatRequirement, parseRequirement } from '../../src/python/requirements/requirement-line.ts';
 import { askPip } from './pip-oracle.ts';
 
 const HASH = `sha256:${'a'.repeat(64)}`;

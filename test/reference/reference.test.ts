@@ -40,7 +40,7 @@ const NO_CODE =
   /^(?:E[A-Z]+|EAI_AGAIN|UND_ERR_.*|ERR_[A-Z]+_.*|TAB_AS_INDENT|MULTIPLE_DOCS|YAML_FILE_ERROR|COMMAND_EXECUTION_ERROR|CLIENT_ERROR|DOWNLOAD_SOURCE|UPLOAD_ARTIFACTS|(?:HTTPS?|NO|ALL)_PROXY|SOURCE_DATE_EPOCH|PYTHON_VERSION|SETUPTOOLS_USE_DISTUTILS|DEB_PYTHON_INSTALL_LAYOUT|BUILDKIT_SBOM_SCAN_(?:CONTEXT|STAGE)|(?:LAYERWRIGHT|BUILDX|NODE|XDG|SSL|CI|GITHUB|CODEBUILD|PIP|UV|GIT|APT)_.*|(?:REQUESTS_CA|CURL_CA)_BUNDLE|DOCKER_AUTH_CONFIG|AWS_(?:ACCESS_KEY_ID|PROFILE|WEB_IDENTITY|CONTAINER|ENDPOINT)\w*)$/;
 
 /** Files that name environment variables of package tools. */
-const READERS = ['src/python/recognise-*.ts', 'src/python/uv-arguments.ts', 'src/compose/wheel-order.ts'];
+const READERS = ['src/python/recognise/*.ts', 'src/compose/wheels/wheel-order.ts'];
 
 /** Error codes in the places where the source gives one, with the exits that stand beside it. */
 function emittedCodes(): Map<string, Set<number>> {

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import type { BakeTarget } from '../../bake/definition.ts';
 import { linkedTarget, type OrderedTarget } from '../../bake/order.ts';
 import { substituteContexts } from '../../bake/substitute.ts';
-import { DEPENDENCY_TIME } from '../../compose/install-layers.ts';
+import { DEPENDENCY_TIME } from '../../compose/install/install-layers.ts';
 import { readBuildArguments } from '../../dockerfile/arguments.ts';
 import { kindOf } from '../../host/files.ts';
 import type { Host } from '../../host/host.ts';

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type LayerRecipe, recipeKey, requestOf, wheelFiles } from '../../compose/layer-recipe.ts';
-import { type WheelStore, wheelStore } from '../../compose/wheels-on-disk.ts';
+import { type WheelStore, wheelStore } from '../../compose/install/wheels-on-disk.ts';
+import { type LayerRecipe, recipeKey, requestOf, wheelFiles } from '../../compose/keep/layer-recipe.ts';
 import { LayerwrightError } from '../../errors.ts';
 import { temporaryDirectory } from '../../host/files.ts';
 import type { Host } from '../../host/host.ts';

@@ -1,7 +1,7 @@
 import type { CacheLook } from '../../cache/layer-cache.ts';
 import { type Composed, compose } from '../../compose/compose.ts';
-import type { KeeperTrouble } from '../../compose/keeper.ts';
-import type { UnusableBlobs } from '../../compose/layer-source.ts';
+import type { KeeperTrouble } from '../../compose/keep/keeper.ts';
+import type { UnusableBlobs } from '../../compose/keep/layer-source.ts';
 import {
   type ComposedImage,
   type ComposedIndex,

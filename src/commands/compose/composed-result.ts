@@ -1,7 +1,7 @@
 import type { ComposedLayer } from '../../compose/compose.ts';
-import type { KeeperTrouble } from '../../compose/keeper.ts';
-import type { WalkedSegment } from '../../compose/segments.ts';
-import type { SolveRequest } from '../../compose/solve-request.ts';
+import type { KeeperTrouble } from '../../compose/keep/keeper.ts';
+import type { WalkedSegment } from '../../compose/solve/segments.ts';
+import type { SolveRequest } from '../../compose/solve/solve-request.ts';
 import { type Platform, platformText } from '../../dockerfile/platform.ts';
 import type { Builder } from '../../engine/builder.ts';
 import type { BuildState } from '../../engine/progress.ts';

@@ -1,7 +1,7 @@
 import { relative, resolve } from 'node:path';
-import { compareRecords } from '../../compose/compare-records.ts';
 import type { Composed } from '../../compose/compose.ts';
-import type { Keeper } from '../../compose/keeper.ts';
+import { compareRecords } from '../../compose/keep/compare-records.ts';
+import type { Keeper } from '../../compose/keep/keeper.ts';
 import {
   type BaseRecord,
   type BuildRecord,
@@ -11,7 +11,7 @@ import {
   readPrefix,
   readRecord,
   recordOf,
-} from '../../compose/record.ts';
+} from '../../compose/keep/record.ts';
 import type { ComposeRequest, World } from '../../compose/walk.ts';
 import { platformText } from '../../dockerfile/platform.ts';
 import type { Host } from '../../host/host.ts';

@@ -1,4 +1,4 @@
-import type { LayerSource } from '../../compose/layer-source.ts';
+import type { LayerSource } from '../../compose/keep/layer-source.ts';
 
 /**
  * Layers as one of several builds sees them: what another build of the run has had made is found. Otherwise each of them would

@@ -2,7 +2,7 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CacheLook, lookAtLayerCache } from '../../cache/layer-cache.ts';
 import type { SolveTarget } from '../../compose/compose.ts';
-import type { SolveRequest } from '../../compose/solve-request.ts';
+import type { SolveRequest } from '../../compose/solve/solve-request.ts';
 import { NotComposable } from '../../compose/state.ts';
 import { continueFrom } from '../../dockerfile/cut.ts';
 import { parseDockerfile } from '../../dockerfile/parse.ts';

@@ -1,8 +1,8 @@
 import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { INDEX_SECRET_ID, JOB_CONTEXT } from '../../compose/wheel-dockerfile.ts';
-import { WHEEL_PROGRAM } from '../../compose/wheel-program.ts';
-import type { WheelJob, WheelRunner } from '../../compose/wheel-source.ts';
+import { INDEX_SECRET_ID, JOB_CONTEXT } from '../../compose/wheels/wheel-dockerfile.ts';
+import { WHEEL_PROGRAM } from '../../compose/wheels/wheel-program.ts';
+import type { WheelJob, WheelRunner } from '../../compose/wheels/wheel-source.ts';
 import { parseDockerfile } from '../../dockerfile/parse.ts';
 import { platformText } from '../../dockerfile/platform.ts';
 import type { Builder } from '../../engine/builder.ts';

@@ -1,4 +1,4 @@
-import type { WalkedSegment } from '../../compose/segments.ts';
+import type { WalkedSegment } from '../../compose/solve/segments.ts';
 import type { Obstacle } from '../../compose/state.ts';
 import { type StageNode, stageNode } from '../../dockerfile/graph.ts';
 import type { ExplainedInstruction, Repeats } from '../../report/explain-result.ts';

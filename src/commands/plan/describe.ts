@@ -1,12 +1,12 @@
-import type { InstalledStep } from '../../compose/installation.ts';
-import { isWorthAsking } from '../../compose/layer-source.ts';
-import type { WalkedSegment } from '../../compose/segments.ts';
+import type { InstalledStep } from '../../compose/install/installation.ts';
+import { isWorthAsking } from '../../compose/keep/layer-source.ts';
+import type { WalkedSegment } from '../../compose/solve/segments.ts';
 import type { GivenImage, ImageLayer } from '../../compose/state.ts';
 import { stageNode } from '../../dockerfile/graph.ts';
 import { platformText } from '../../dockerfile/platform.ts';
 import { parseReference } from '../../image/reference.ts';
-import { pythonFacts } from '../../python/detect.ts';
-import { assumedFacts } from '../../python/known-bases.ts';
+import { pythonFacts } from '../../python/detect/detect.ts';
+import { assumedFacts } from '../../python/detect/known-bases.ts';
 import type {
   PlanBase,
   PlanCounts,

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { walkSurely } from '../../compose/compose.ts';
+import { type BaseRecord, type BuildRecord, layersUpTo, recordOf } from '../../compose/keep/record.ts';
 import { offlineWorld } from '../../compose/offline-world.ts';
-import { type BaseRecord, type BuildRecord, layersUpTo, recordOf } from '../../compose/record.ts';
 import {
   type DependencyLayer,
   type GivenImage,

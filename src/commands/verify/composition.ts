@@ -1,5 +1,5 @@
 import { walkSurely } from '../../compose/compose.ts';
-import type { InstalledStep } from '../../compose/installation.ts';
+import type { InstalledStep } from '../../compose/install/installation.ts';
 import { NotComposable } from '../../compose/state.ts';
 import type { Walked } from '../../compose/walk.ts';
 import type { Platform } from '../../dockerfile/platform.ts';
