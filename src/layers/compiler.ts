@@ -22,7 +22,7 @@ export interface Compiler {
  * with that version's magic number counts. Scripts that start an interpreter are passed over: what they start may depend on the
  * directory. So are programs below the contexts of builds, which may be anybody's.
  *
- * @param version of the image's Python, `3.11.2`; `3.11` where only that is known
+ * @param version of the image's Python, `3.11.2`; `3.11` for any release of it
  * @param contexts directories of builds' contexts; default: the working directory
  */
 export async function compilerFor(
@@ -34,12 +34,13 @@ export async function compilerFor(
   const short = `${major}.${minor}`;
   const magic = BYTECODE_MAGIC[short];
   if (magic === undefined) return undefined;
+  // Whoever asks for a minor version alone compares what comes.
+  const isExact = version !== short && compilingRelease(version) !== undefined;
   let first: Compiler | undefined;
   for (const program of await candidates(host, short, contexts.length > 0 ? contexts : [host.cwd])) {
     const found = await askedVersion(host, program, magic);
     if (found === version) return { program, version };
-    if (compilingRelease(version) === undefined && found?.startsWith(`${short}.`))
-      first ??= { program, version: found };
+    if (!isExact && found?.startsWith(`${short}.`)) first ??= { program, version: found };
   }
   return first;
 }

@@ -7,6 +7,7 @@ import { temporaryDirectory } from '../../host/files.ts';
 import type { Host } from '../../host/host.ts';
 import { compilerFor } from '../../layers/compiler.ts';
 import { type LayerPool, layerPool } from '../../layers/layer-pool.ts';
+import { compilingRelease } from '../../python/detect/bytecode-magic.ts';
 import type { RebuildLayer } from '../cache-verify.ts';
 import type { StoredManifest } from './stored.ts';
 
@@ -62,7 +63,9 @@ async function rebuildLayer(
   if (kept === undefined) return { wrong: 'it does not say which archive it keeps' };
   const compiler = recipe.compiler === null ? undefined : await compilerFor(tools.host, recipe.compiler);
   if (recipe.compiler !== null && compiler === undefined)
-    return { impossible: `there is no Python ${minorOf(recipe.compiler)} on this machine` };
+    return {
+      impossible: `there is no Python ${compilingRelease(recipe.compiler) ?? minorOf(recipe.compiler)} on this machine`,
+    };
   try {
     const made = await tools.pool.make({
       ...requestOf(recipe),

@@ -24,7 +24,11 @@ export async function builtFrom(
   wishes: WheelWishes,
 ): Promise<BuiltWheel> {
   const built = await world.wheel(await wheelBuild(request, world, state, node, at, wishes));
-  if ('reason' in built) throw refuse(built.reason, built.hint);
+  if ('reason' in built) {
+    const { name } = wishes;
+    const isNamed = name === undefined || built.reason.includes(name);
+    throw refuse(isNamed ? built.reason : `${name}: ${built.reason}`, built.hint);
+  }
   return built;
 }
 

@@ -72,6 +72,14 @@ function keysOf(input: InstallInput): readonly string[] {
 
 const DEMO = wheel('demo', ['demo/__init__.py', 'demo/data.txt']);
 
+test('the release of Python is in the key where another one may compile other code, and nowhere else', () => {
+  const keyWith = (version: string, cacheTag: string, bytecode = true) =>
+    keysOf(inputOf([DEMO], { python: { ...PYTHON, version, cacheTag }, bytecode }))[0];
+  assert.equal(keyWith('3.11.2', 'cpython-311'), keyWith('3.11.9', 'cpython-311'));
+  assert.notEqual(keyWith('3.13.0', 'cpython-313'), keyWith('3.13.5', 'cpython-313'));
+  assert.equal(keyWith('3.13.0', 'cpython-313', false), keyWith('3.13.5', 'cpython-313', false));
+});
+
 test('every input of a layer changes its key', () => {
   const [before] = keysOf(inputOf([DEMO]));
   const { locked } = DEMO;
