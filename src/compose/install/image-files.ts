@@ -46,6 +46,18 @@ export async function readImageFile(
   return kept === undefined ? undefined : Buffer.from(kept);
 }
 
+/** Reads files as {@link readImageFile} does, as text. */
+export function textReader(
+  world: FileWorld,
+  state: Pick<ImageState, 'stage' | 'files' | 'copied'>,
+  binds: readonly BoundPath[],
+): (path: string) => Promise<string | undefined> {
+  return async (path) => {
+    const bytes = await readImageFile(world, state, binds, path);
+    return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+  };
+}
+
 /** Among the copied files of the same directory the one with the most similar name. */
 export function nearPath({ files, copied }: ImageState, path: string): string | undefined {
   const parent = path.slice(0, path.lastIndexOf('/'));

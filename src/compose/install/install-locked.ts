@@ -7,7 +7,7 @@ import type { ImageState } from '../state.ts';
 import type { ComposeRequest } from '../walk.ts';
 import { type BuildSettings, builtFrom } from './build-sources.ts';
 import { pythonOf, refuseEpoch } from './environment.ts';
-import { readImageFile } from './image-files.ts';
+import { readImageFile, textReader } from './image-files.ts';
 import { withLogins, withProjectLogins } from './index-logins.ts';
 import { addDistributions } from './install-layers.ts';
 import { withBuilt } from './install-lock.ts';
@@ -65,10 +65,7 @@ async function frozenInput(
   python: PythonFacts,
   { binds, netrc, refuse }: InstallPlace,
 ): Promise<FrozenInput> {
-  const read = async (path: string) => {
-    const bytes = await readImageFile(world, state, binds, path);
-    return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
-  };
+  const read = textReader(world, state, binds);
   const { tool, lock, project, selection, own, exact, freshness, indexes } = action;
   const text = await read(lock.path);
   if (text === undefined) throw refuse(`${lock.path} is not there, or its content is not known`);

@@ -17,7 +17,7 @@ import type { ImageState } from '../state.ts';
 import type { ComposeRequest } from '../walk.ts';
 import { type BuildSettings, builtFrom, needsOf, sourceOf } from './build-sources.ts';
 import { pipEnvironment } from './environment.ts';
-import { nearPath, readImageFile } from './image-files.ts';
+import { nearPath, readImageFile, textReader } from './image-files.ts';
 import { withLogins } from './index-logins.ts';
 import { addDistributions } from './install-layers.ts';
 import { localWheels, takesLocalWheels } from './install-local.ts';
@@ -96,10 +96,7 @@ async function changesLeft(
   { binds, refuse }: InstallPlace,
 ): Promise<readonly LockedChange[]> {
   if (tool !== 'uv' || !exact) return changes;
-  const read = async (path: string) => {
-    const bytes = await readImageFile(world, state, binds, path);
-    return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
-  };
+  const read = textReader(world, state, binds);
   const surplus = changes.filter(({ action }) => action === 'remove');
   const spared = await sparedByUv({ facts, read }, surplus);
   if ('reason' in spared) throw refuse(spared.reason);

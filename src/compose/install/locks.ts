@@ -71,10 +71,33 @@ function leftToTool(error: unknown): NotLocked {
   throw error;
 }
 
-async function findOrResolve(
-  { host, keeper, wheels, recent, steps }: LockSourceOptions,
+function findOrResolve(
+  options: LockSourceOptions,
   input: LockInput,
   key: string,
+): Promise<LockedStep | NotLocked> {
+  const title = `Resolving ${input.requirements.length} requirement${input.requirements.length === 1 ? '' : 's'}`;
+  return keptOrNew(options, input, key, (previous) =>
+    options.steps.step(title, () => resolveLock(options.host, input, previous)),
+  );
+}
+
+function resolveSources(
+  options: LockSourceOptions,
+  input: LockInput,
+  build: ResolveBuild,
+  resolver: SourceResolver,
+): Promise<LockedStep | NotLocked> {
+  const key = keyOf('lock-sources', { input: lockKey(input), state: stateKey(withoutCopies(build.state)) });
+  return keptOrNew(options, input, key, () => resolver(input, build));
+}
+
+/** The lock that is kept under a key, else a new one; the last one of the step helps, and its wheels are known. */
+async function keptOrNew(
+  { keeper, wheels, recent, steps }: LockSourceOptions,
+  input: LockInput,
+  key: string,
+  resolve: (previous: PreviousLock | undefined) => Promise<ResolvedLock | NotLocked>,
 ): Promise<LockedStep | NotLocked> {
   const step = recentKey(input);
   // Asked side by side: which of them is needed is known only afterwards.
@@ -87,29 +110,9 @@ async function findOrResolve(
     lock: last.resolved.lock,
     facts: last.wheels,
   };
-  const title = `Resolving ${input.requirements.length} requirement${input.requirements.length === 1 ? '' : 's'}`;
-  const resolved = await steps.step(title, () => resolveLock(host, input, previous));
+  const resolved = await resolve(previous);
   if ('reason' in resolved) return resolved;
   const facts = await factsOf(resolved, wheels, previous, steps);
-  await keepLock(keeper, key, { scope: lockScope(input), resolved }, facts);
-  return { key, resolved, kept: false, wheels: facts };
-}
-
-async function resolveSources(
-  { keeper, wheels, recent, steps }: LockSourceOptions,
-  input: LockInput,
-  build: ResolveBuild,
-  resolver: SourceResolver,
-): Promise<LockedStep | NotLocked> {
-  const key = keyOf('lock-sources', { input: lockKey(input), state: stateKey(withoutCopies(build.state)) });
-  const step = recentKey(input);
-  const [kept, before] = await Promise.all([findLock(keeper, key), recent.read(step)]);
-  recent.note(step, key);
-  if (kept !== undefined) return { key, resolved: kept.resolved, kept: true, wheels: kept.wheels };
-  const last = before === undefined ? undefined : await findLock(keeper, before.lock);
-  const resolved = await resolver(input, build);
-  if ('reason' in resolved) return resolved;
-  const facts = await factsOf(resolved, wheels, last && { facts: last.wheels }, steps);
   await keepLock(keeper, key, { scope: lockScope(input), resolved }, facts);
   return { key, resolved, kept: false, wheels: facts };
 }

@@ -2,7 +2,7 @@ import type { StageNode } from '../../dockerfile/graph.ts';
 import type { LockedInstall, NotRecognised, RecognisedStep } from '../../python/recognise/recognise.ts';
 import type { SkeletonProject } from '../../python/recognise/skeleton.ts';
 import { absolutePath } from '../cut.ts';
-import { readImageFile } from '../install/image-files.ts';
+import { textReader } from '../install/image-files.ts';
 import type { ImageState } from '../state.ts';
 import type { ComposeRequest, World } from '../walk.ts';
 import { copiedBefore } from './assumed-copies.ts';
@@ -36,10 +36,7 @@ export function projectReader(
     const { skeletonProject, poetryProject } = await import('../../python/recognise/skeleton.ts');
     const image = await seen;
     const path = `${project}/pyproject.toml` as const;
-    const textOf = async (path: string) => {
-      const bytes = await readImageFile(world, image, binds, path);
-      return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
-    };
+    const textOf = textReader(world, image, binds);
     const text = await textOf(path);
     if (text === undefined) return { reason: `${path} is not there, or its content is not known` };
     if (tool === 'poetry') {
@@ -73,8 +70,7 @@ async function isThere(
     return path === at || path.startsWith(`${at}/`);
   });
   if (isMounted || state.files.index.resolve(path).entry === undefined) return isMounted;
-  const before = await readImageFile(world, state, [], path);
-  if (before !== undefined && Buffer.from(before).toString('utf8') === text) return true;
+  if ((await textReader(world, state, [])(path)) === text) return true;
   return { reason: `there is another ${path} below` };
 }
 
