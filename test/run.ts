@@ -3,8 +3,8 @@
  * `unit` (`*.test.ts`, seconds, no daemon) and `integration` (`*.itg.test.ts`, real registry, S3, BuildKit, Docker Engine).
  * Nothing is skipped silently: a real part that cannot start fails the run.
  */
-import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
@@ -13,7 +13,7 @@ import { temporaryDirectory } from '../src/host/files.ts';
 import { processHost } from '../src/host/host.ts';
 import { renderError } from '../src/report/error.ts';
 import { stepsFor } from '../src/report/steps.ts';
-import { startTestbed } from '../testbed/testbed.ts';
+import { startTestbed, type Testbed } from '../testbed/testbed.ts';
 
 const TIERS = ['unit', 'integration'] as const;
 type Tier = (typeof TIERS)[number];
@@ -34,47 +34,82 @@ function filesOf(tier: Tier, wanted: readonly string[]): string[] {
     .sort();
 }
 
+/** What a run of files came to. */
+interface Outcome {
+  readonly counts: Counts;
+  /** Names of the tests that failed. */
+  readonly failed: readonly string[];
+}
+
 async function runFiles(
-  files: string[],
-  concurrency: number,
-  signal: AbortSignal,
-  write: (text: string) => void = (text) => process.stdout.write(text),
-): Promise<Counts> {
+  files: readonly string[],
+  options: { readonly concurrency: number; readonly signal: AbortSignal; readonly env?: NodeJS.ProcessEnv },
+  write: (text: string) => void,
+): Promise<Outcome> {
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
-  if (files.length === 0) return counts;
-  const stream = run({ files, concurrency, signal, cwd: root, timeout: 20 * 60_000 });
+  const failed: string[] = [];
+  if (files.length === 0) return { counts, failed };
+  const { env = process.env, ...limits } = options;
+  // `env` is not in the types of @types/node 24.19.
+  const settings = { ...limits, files: [...files], env, cwd: root, timeout: 20 * 60_000 };
+  const stream = run(settings);
   stream.on('test:pass', (event) => {
     if (event.details.type === 'suite') return;
     if (event.skip !== undefined || event.todo !== undefined) counts.skipped++;
     else counts.passed++;
   });
   stream.on('test:fail', (event) => {
-    if (event.details.type !== 'suite') counts.failed++;
+    if (event.details.type === 'suite') return;
+    counts.failed++;
+    failed.push(event.name);
   });
   for await (const text of stream.compose(spec)) write(text as string);
-  return counts;
+  return { counts, failed };
 }
 
 /**
- * One file at a time of those that use the runner's testbed, since a test may replace its builder; beside them, one at a
- * time, those that bring up what they need themselves. What the second line prints comes after the first.
+ * Files that take minutes, the longest first: the lines end at about the same time if these begin early. What is not
+ * here comes after them by its name. The run prints its longest files for whoever keeps this list.
  */
-async function inTwoLines(files: readonly string[], signal: AbortSignal): Promise<Counts> {
-  const sharesTestbed = (file: string) => readFileSync(file, 'utf8').includes('testbedVariable(');
-  let later = '';
-  const counts = await Promise.all([
-    runFiles(files.filter(sharesTestbed), 1, signal),
-    runFiles(
-      files.filter((file) => !sharesTestbed(file)),
-      1,
-      signal,
-      (text) => {
-        later += text;
-      },
-    ),
-  ]);
-  process.stdout.write(later);
-  return sumOf(counts);
+const LONGEST: readonly string[] = ['examples/checked-shapes'];
+
+/**
+ * Runs the files in two lines, each with a testbed of its own: one file at a time on a testbed, since a test may replace
+ * its builder, and the next file on whichever is free. A file's output is printed when it has ended.
+ */
+async function inLines(
+  files: readonly string[],
+  testbeds: readonly { readonly dir: string; readonly env: Readonly<Record<string, string>> }[],
+  signal: AbortSignal,
+): Promise<Counts> {
+  const rank = (file: string) => {
+    const index = LONGEST.findIndex((name) => file.includes(name));
+    return index < 0 ? LONGEST.length : index;
+  };
+  const waiting = files.toSorted((a, b) => rank(a) - rank(b));
+  const done: { readonly file: string; readonly seconds: number; readonly outcome: Outcome }[] = [];
+  const line = async ({ dir, env }: (typeof testbeds)[number]) => {
+    for (let file = waiting.shift(); file !== undefined && !signal.aborted; file = waiting.shift()) {
+      const began = performance.now();
+      let printed = '';
+      // Test files run in processes of their own and find the testbed through the environment.
+      const options = { concurrency: 1, signal, env: { ...process.env, ...env, LW_TESTBED_DIR: dir } };
+      const outcome = await runFiles([file], options, (text) => {
+        printed += text;
+      });
+      const seconds = (performance.now() - began) / 1000;
+      process.stdout.write(`\n${relative(root, file)}: ${seconds.toFixed(1)} s\n${printed}`);
+      done.push({ file: relative(root, file), seconds, outcome });
+    }
+  };
+  await Promise.all(testbeds.map(line));
+  const longest = done.toSorted((a, b) => b.seconds - a.seconds).slice(0, 15);
+  process.stdout.write(
+    `\nLongest files\n${longest.map(({ file, seconds }) => `${seconds.toFixed(0).padStart(5)} s  ${file}\n`).join('')}`,
+  );
+  const failures = done.flatMap(({ file, outcome }) => outcome.failed.map((name) => `  ${file}: ${name}\n`));
+  if (failures.length > 0) process.stdout.write(`\nFailed\n${failures.join('')}`);
+  return sumOf(done.map(({ outcome }) => outcome.counts));
 }
 
 function sumOf(counts: readonly Counts[]): Counts {
@@ -91,15 +126,21 @@ async function integration(wanted: readonly string[], signal: AbortSignal): Prom
   const files = filesOf('integration', wanted);
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
   const host = processHost(signal);
+  const testbeds: Testbed[] = [];
   await using directory = await temporaryDirectory('lw-test-');
-  const testbed = await startTestbed(host, { dir: directory.path }, stepsFor(host));
   try {
-    // Test files run in processes of their own and find the testbed through the environment.
-    Object.assign(process.env, testbed.env, { LW_TESTBED_DIR: directory.path });
-    return await inTwoLines(files, signal);
+    // One after the other: the first provisions what both use.
+    for (const name of files.length > 1 ? ['a', 'b'] : ['a'])
+      testbeds.push(await startTestbed(host, { dir: join(directory.path, name) }, stepsFor(host)));
+    return await inLines(files, testbeds, signal);
   } finally {
-    await testbed.stop();
+    await Promise.all(testbeds.map((testbed) => testbed.stop()));
   }
+}
+
+async function unit(wanted: readonly string[], signal: AbortSignal): Promise<Counts> {
+  const write = (text: string) => process.stdout.write(text);
+  return (await runFiles(filesOf('unit', wanted), { concurrency: 2, signal }, write)).counts;
 }
 
 async function main(): Promise<void> {
@@ -117,7 +158,7 @@ async function main(): Promise<void> {
       process.stdout.write(`\n${tier} tests\n`);
       const counts =
         tier === 'unit'
-          ? await runFiles(filesOf('unit', positionals), 2, controller.signal)
+          ? await unit(positionals, controller.signal)
           : await integration(positionals, controller.signal);
       total = sumOf([total, counts]);
     }
