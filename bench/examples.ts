@@ -4,18 +4,18 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { asRoot } from '../demo/main.ts';
 import { checkOut, type Project } from '../demo/project.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { usageError } from '../src/errors.ts';
-import { temporaryDirectory } from '../src/host/files.ts';
+import { readTextIfThere, temporaryDirectory, writeFileAtomic } from '../src/host/files.ts';
 import type { Host } from '../src/host/host.ts';
 import { formatBytes, formatSeconds } from '../src/report/format.ts';
 import { stepsFor } from '../src/report/steps.ts';
 import { startTestbed } from '../testbed/testbed.ts';
 import { testbedTools } from '../testbed/tools.ts';
-import { changeCode, changePackage, EXAMPLES, type MeasuredExample } from './example-list.ts';
+import { changeCode, changePackage } from './example-changes.ts';
+import { EXAMPLES, type MeasuredExample } from './example-list.ts';
+import { type ExamplesOptions, examplesOptions, USAGE } from './examples-options.ts';
 import { type ExampleSample, type ExamplesResult, examplesTable } from './examples-table.ts';
 import { onFreshHost, type Surroundings } from './fresh-host.ts';
 import { machineFacts } from './machine.ts';
@@ -23,21 +23,13 @@ import { type BuildBy, peersWith } from './peers.ts';
 import { publishedCommand } from './published.ts';
 import { countingProxy, type Traffic } from './traffic.ts';
 
-const USAGE = `Measures builds of the examples, each on a host that forgot everything, against plain buildx with a cache in the registry.
+/** Where Debian has them. */
+const MACHINE_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 
-  npm run bench:examples -- [--only A,B] [--minutes N] [--json]
+/** Milliseconds that one build may take. */
+const LIMIT_MS = 10 * 60_000;
 
-  --only     names of folders below examples; default: ${EXAMPLES.map(({ folder }) => folder).join(', ')}
-  --minutes  for each build, at most (default: 10)
-  --json     prints one object with every sample on standard output; else a table in Markdown
-`;
-
-interface Options {
-  readonly examples: readonly MeasuredExample[];
-  /** Milliseconds. */
-  readonly limitMs: number;
-  readonly json: boolean;
-}
+const ORDER = EXAMPLES.map(({ folder }) => folder);
 
 /** What all builds are made with. */
 interface Bench {
@@ -45,33 +37,10 @@ interface Bench {
   readonly directory: string;
   readonly peers: Readonly<Record<ExampleSample['peer'], BuildBy>>;
   readonly traffic: () => Traffic;
-  readonly limitMs: number;
 }
 
-function optionsOf(args: readonly string[]): Options | undefined {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  const { values } = parseArgs({
-    args: [...args],
-    options: { only: text, minutes: text, json: flag, help: flag },
-  });
-  if (values.help) return undefined;
-  const names = values.only?.split(',').map((name) => name.trim());
-  const strange = names?.find((name) => !EXAMPLES.some(({ folder }) => folder === name));
-  if (strange !== undefined)
-    throw usageError(
-      'BENCH_USAGE',
-      `--only: "${strange}" is no example that is measured`,
-      'See npm run bench:examples -- --help.',
-    );
-  const minutes = Number(values.minutes ?? 10);
-  if (!(minutes > 0))
-    throw usageError('BENCH_USAGE', '--minutes is a number above 0', 'See npm run bench:examples -- --help.');
-  const examples = EXAMPLES.filter(({ folder }) => names === undefined || names.includes(folder));
-  return { examples, limitMs: minutes * 60_000, json: values.json ?? false };
-}
-
-async function measureAll(host: Host, { examples, limitMs }: Options): Promise<ExamplesResult> {
+async function measureAll(host: Host, options: ExamplesOptions): Promise<ExamplesResult> {
+  const started = host.clock.monotonicMs();
   const steps = stepsFor(host);
   await using directory = await temporaryDirectory('lw-bench-');
   const launcher = await steps.step('Making the package that users have', () =>
@@ -90,16 +59,28 @@ async function measureAll(host: Host, { examples, limitMs }: Options): Promise<E
       directory: place,
       peers: { buildx: recipe, layerwright },
       traffic: proxy.traffic,
-      limitMs,
     };
+    const machine = machineFacts(host, manifest.version);
     const samples: ExampleSample[] = [];
-    for (const example of examples)
+    for (const example of options.examples) {
+      if (host.clock.monotonicMs() - started > options.limitMs) {
+        host.output.talk(`The time is over before ${example.folder}.\n`);
+        break;
+      }
       for (const peer of ['buildx', 'layerwright'] as const)
         samples.push(...(await measured(bench, example, peer)));
-    return { schemaVersion: 1, machine: machineFacts(host, manifest.version), samples };
+      // What is measured is kept, whatever becomes of the rest.
+      if (options.into !== undefined) await writeInto(options.into, { schemaVersion: 1, machine, samples });
+    }
+    return { schemaVersion: 1, machine, samples };
   } finally {
     await testbed.stop();
   }
+}
+
+/** Puts rows into a document, which keeps those of other examples. */
+async function writeInto(path: string, result: ExamplesResult): Promise<void> {
+  await writeFileAtomic(path, examplesTable(result, ORDER, await readTextIfThere(path)));
 }
 
 /** One example by one peer: what fails ends it, but not the others. */
@@ -109,21 +90,14 @@ async function measured(
   peer: ExampleSample['peer'],
 ): Promise<readonly ExampleSample[]> {
   const { host } = bench.surroundings;
-  const { folder, bump } = example;
+  const { folder } = example;
   const samples: ExampleSample[] = [];
   const checkout = join(bench.directory, `${folder}-${peer}`);
   const source = join(import.meta.dirname, '..', 'examples', folder);
   const changes: readonly [ExampleSample['scenario'], (project: Project) => Promise<void>][] = [
     ['cold', async () => undefined],
     ['one line', (project) => changeCode(project, example)],
-    ...(bump === undefined
-      ? []
-      : [
-          ['one package', (project: Project) => changePackage(bench.surroundings, project, bump)] as [
-            'one package',
-            (project: Project) => Promise<void>,
-          ],
-        ]),
+    ['one package', (project) => changePackage(bench.surroundings, project, example)],
   ];
   let scenario: ExampleSample['scenario'] = 'cold';
   try {
@@ -131,10 +105,10 @@ async function measured(
     for (const [name, change] of changes) {
       scenario = name;
       await change(project);
-      const sample = await oneBuild(bench, project, { folder, peer, scenario });
+      const sample = await oneBuild(bench, project, example, { folder, peer, scenario });
       samples.push(sample);
       host.output.talk(
-        `${folder}, ${scenario}, ${peer}: ${formatSeconds(sample.seconds ?? 0)}, ${formatBytes(sample.pushedBytes ?? 0)} pushed\n`,
+        `${folder}, ${scenario}, ${peer}: ${sample.way ?? 'built'}, ${formatSeconds(sample.seconds ?? 0)}, ${formatBytes(sample.pushedBytes ?? 0)} pushed\n`,
       );
     }
   } catch (error) {
@@ -150,13 +124,14 @@ async function measured(
 }
 
 async function oneBuild(
-  { surroundings, directory, peers, traffic, limitMs }: Bench,
+  { surroundings, directory, peers, traffic }: Bench,
   project: Project,
+  { ownAuthorities = false }: MeasuredExample,
   which: Pick<ExampleSample, 'folder' | 'peer' | 'scenario'>,
 ): Promise<ExampleSample> {
   const { host, registry } = surroundings;
   const { folder, peer, scenario } = which;
-  const limited = { ...host, signal: AbortSignal.any([host.signal, AbortSignal.timeout(limitMs)]) };
+  const limited = { ...host, signal: AbortSignal.any([host.signal, AbortSignal.timeout(LIMIT_MS)]) };
   const before = traffic();
   const built = await onFreshHost({ ...surroundings, host: limited }, join(directory, 'host'), (fresh) =>
     peers[peer](surroundings, fresh, {
@@ -164,6 +139,7 @@ async function oneBuild(
       repository: `${registry}/examples/${peer}-${folder}`,
       tag: scenario.replace(' ', '-'),
       dockerfile: 'Dockerfile',
+      ...(ownAuthorities && { authorities: host.env.SSL_CERT_FILE || MACHINE_AUTHORITIES }),
       logFile: join(directory, `${folder}-${peer}-${scenario.replace(' ', '-')}.log`),
     }),
   );
@@ -172,8 +148,8 @@ async function oneBuild(
 }
 
 await asRoot(async (host) => {
-  const options = optionsOf(process.argv.slice(2));
+  const options = await examplesOptions(host, process.argv.slice(2));
   if (options === undefined) return host.output.data(USAGE);
   const result = await measureAll(host, options);
-  host.output.data(options.json ? `${JSON.stringify(result, undefined, 2)}\n` : examplesTable(result));
+  host.output.data(options.json ? `${JSON.stringify(result, undefined, 2)}\n` : examplesTable(result, ORDER));
 }, 'bench');

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EXIT, LayerwrightError } from '../src/errors.ts';
 import type { Host } from '../src/host/host.ts';
 import type { BuildResult } from '../src/report/build-result.ts';
@@ -15,6 +16,8 @@ export interface Build {
   readonly tag: string;
   /** In the checkout; {@link DOCKERFILE} if not given. */
   readonly dockerfile?: string;
+  /** The file of authorities that a program of it has to be told, because it brings its own; undefined if none does. */
+  readonly authorities?: string;
   /** Gets what the command said. */
   readonly logFile: string;
 }
@@ -43,8 +46,9 @@ export function peersWith(layerwright: string): Readonly<Record<Peer, BuildBy>> 
 
 /** buildx as the recipe calls it: a layer cache in the registry, gzip. Attestations, which it does not speak of, are off. */
 const byRecipe: BuildBy = async (surroundings, fresh, build) => {
-  const { checkout, repository, tag, logFile, dockerfile = DOCKERFILE } = build;
+  const { checkout, repository, tag, logFile } = build;
   const { host } = fresh;
+  const dockerfile = await withAuthorities(fresh, build);
   const seconds = stopwatch(host);
   return await withBuilder(fresh, surroundings, async (builder) => {
     const cache = `type=registry,ref=${repository}:cache`;
@@ -68,10 +72,30 @@ const byRecipe: BuildBy = async (surroundings, fresh, build) => {
   });
 };
 
+/** What who uses buildx writes into the Dockerfile for such programs: where the base image has the machine's authorities. */
+async function withAuthorities(
+  { directory }: FreshHost,
+  { checkout, dockerfile = DOCKERFILE, authorities }: Build,
+): Promise<string> {
+  if (authorities === undefined) return dockerfile;
+  const text = await readFile(join(checkout, dockerfile), 'utf8');
+  const path = join(directory, 'Dockerfile');
+  const variable = 'ENV REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt';
+  await writeFile(
+    path,
+    text.replace(/^FROM .*$/gm, (from) => `${from}\n${variable}`),
+  );
+  return path;
+}
+
 function byLayerwright(launcher: string): BuildBy {
   return async (_surroundings, fresh, build) => {
-    const { checkout, repository, tag, logFile, dockerfile = DOCKERFILE } = build;
-    const words = ['build', '--push', '--file', dockerfile, '--tag', `${repository}:${tag}`, '--json', '.'];
+    const { checkout, repository, tag, logFile, dockerfile = DOCKERFILE, authorities } = build;
+    const words = [
+      ...['build', '--push', '--file', dockerfile, '--tag', `${repository}:${tag}`, '--json'],
+      ...(authorities === undefined ? [] : ['--ca', authorities]),
+      '.',
+    ];
     const { host } = fresh;
     const elapsed = stopwatch(host);
     const result = await runWatched(host, [process.execPath, launcher, ...words], {
@@ -81,7 +105,8 @@ function byLayerwright(launcher: string): BuildBy {
     });
     const seconds = elapsed();
     await checked('layerwright', result, logFile);
-    const { way } = JSON.parse(result.stdout) as BuildResult;
+    const { way: whole, segments } = JSON.parse(result.stdout) as BuildResult;
+    const way = segments.some(({ kind }) => kind === 'split') ? 'split' : whole;
     const builderStarted = await startedOwnBuilder(fresh);
     return { seconds, builderStarted, way, peakMemoryBytes: result.peakMemoryBytes };
   };
