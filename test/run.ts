@@ -71,7 +71,11 @@ async function runFiles(
  * Files that take minutes, the longest first: the lines end at about the same time if these begin early. What is not
  * here comes after them by its name. The run prints its longest files for whoever keeps this list.
  */
-const LONGEST: readonly string[] = ['examples/checked-shapes'];
+const LONGEST: readonly string[] = [
+  ...['examples/shapes-pip', 'examples/shapes-uv', 'examples/shapes-poetry', 'examples/shapes-bases'],
+  ...['commands/plan-snapshots', 'commands/verify', 'compose/build-registry', 'commands/build.itg'],
+  ...['commands/stage-directories', 'examples/shapes-split', 'compose/build-testbed', 'layers/installers'],
+];
 
 /**
  * Runs the files in two lines, each with a testbed of its own: one file at a time on a testbed, since a test may replace

@@ -6,27 +6,16 @@ import { test } from 'node:test';
 import { temporaryDirectory } from '../../src/host/files.ts';
 import { built, layerwright, testbedVariable } from '../commands/launch.ts';
 import type { CheckedShape } from './checked-shape.ts';
-import { BASES_SHAPES } from './groups/bases.ts';
-import { PIP_SHAPES } from './groups/pip.ts';
-import { POETRY_SHAPES } from './groups/poetry.ts';
-import { PRIVATE_SHAPES } from './groups/private.ts';
-import { SPLIT_SHAPES } from './groups/split.ts';
-import { UV_SHAPES } from './groups/uv.ts';
 import { answerOf } from './run-image.ts';
 import { exampleDirectory } from './shapes.ts';
 
-const own = `${testbedVariable('LW_REGISTRY')}/shape-${randomUUID().slice(0, 8)}`;
+/** Declares a test for each shape: built as expected, run, verified, changed and built again. */
+export function checkShapes(shapes: readonly CheckedShape[]): void {
+  const own = `${testbedVariable('LW_REGISTRY')}/shape-${randomUUID().slice(0, 8)}`;
+  for (const shape of shapes) checkShape(shape, own);
+}
 
-const ALL: readonly CheckedShape[] = [
-  ...UV_SHAPES,
-  ...PIP_SHAPES,
-  ...POETRY_SHAPES,
-  ...BASES_SHAPES,
-  ...SPLIT_SHAPES,
-  ...PRIVATE_SHAPES,
-];
-
-for (const shape of ALL)
+function checkShape(shape: CheckedShape, own: string): void {
   test(`examples: ${shape.name} is built as expected, answers, is the same as a plain build, and costs what changed`, async () => {
     await using directory = await temporaryDirectory();
     const project = join(directory.path, shape.folder);
@@ -56,3 +45,4 @@ for (const shape of ALL)
     );
     assert.partialDeepStrictEqual(await answerOf(`${reference}:2`, shape.run), shape.says);
   });
+}
