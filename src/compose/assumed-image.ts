@@ -54,6 +54,7 @@ function filesOf(python: AssumedPython, architecture: string, os: string): Image
     [`${library}/os.py`, ''],
     ['/etc/passwd', 'root:x:0:0:root:/root:/bin/bash\n'],
     ['/etc/group', 'root:x:0:\n'],
+    ...['sh', 'mkdir', 'chmod', 'chown'].map((name) => [`/bin/${name}`, ''] as const),
     packages,
   ]);
   const links = ['python', 'python3', 'pip3'].map(

@@ -8,6 +8,7 @@ import { type Keeper, keptTag } from './keep/keeper.ts';
 import type { LayerOutcome, LayerSource } from './keep/layer-source.ts';
 import { findPrefix, keepPrefix, type PrefixPoint, prefixKey, prefixPoint } from './keep/prefix.ts';
 import { type BlobOrigin, type ComposedImage, composedImage, publishImage } from './publish.ts';
+import { mayInstall } from './solve/may-install.ts';
 import type { SolveRequest } from './solve/solve-request.ts';
 import { stateKey } from './solve/solve-request.ts';
 import {
@@ -49,6 +50,13 @@ export interface Composer {
   readonly solve: (request: SolveRequest, from: string, target: SolveTarget) => Promise<void>;
   /** Says that a segment is solved now. @param image what it came to, if that is known already */
   readonly hasSolved: (request: SolveRequest, image?: GivenImage) => Promise<void>;
+  /**
+   * Has compiled in images what this machine cannot compile for.
+   *
+   * @returns layers whose image has to be solved first
+   * @throws MustRun if nothing may be run
+   */
+  readonly compile: (layers: readonly ImageLayer[]) => Promise<ReadonlySet<ImageLayer>>;
   /** A new directory for files that are needed while the run lasts; absolute. */
   readonly subdirectory: () => Promise<string>;
   /** A program of the image's minor version that compiles. */
@@ -61,7 +69,7 @@ export interface Composer {
 /** Where the result of a segment goes. */
 export type SolveTarget =
   | { readonly kind: 'repository'; readonly tag: string }
-  /** Layers that it adds are not compressed. @see OCI image layout; the directory is absolute and not there yet */
+  /** An OCI image layout; the directory is absolute and not there yet. */
   | { readonly kind: 'layout'; readonly directory: string };
 
 /** A segment that BuildKit solved in this run. */
@@ -69,8 +77,6 @@ export interface SolvedSegment {
   readonly request: SolveRequest;
   /** Bytes that we sent for it to the cache repository, where its layers were split. */
   readonly sentBytes: number;
-  /** Why the layers of a dependency step are as BuildKit made them; undefined if there was nothing to split, or they are split. */
-  readonly notSplit: string | undefined;
 }
 
 /** A layer of the composed image, and what became of it. */
@@ -130,7 +136,7 @@ export async function compose(composer: Composer, { begins = true } = {}): Promi
       if (solved.some(({ request: before }) => before.key === next.key))
         throw new NotComposable(0, `what BuildKit solved is not in ${composer.cache.name} afterwards`);
       // What is made in vain is little: the keys are the same unless the segment changes Python or its directories.
-      const ahead = allLayers(composer, walked.state.layers);
+      const ahead = layersAhead(composer, walked.state.layers);
       ahead.catch(() => {});
       solved.push(await solveSegment(composer, next));
     }
@@ -199,34 +205,19 @@ async function solveSegment(composer: Composer, request: SolveRequest): Promise<
   if (!mayInstall(request)) {
     await composer.solve(request, from, { kind: 'repository', tag });
     await composer.hasSolved(request);
-    return { request, sentBytes: 0, notSplit: undefined };
+    return { request, sentBytes: 0 };
   }
   const directory = await composer.subdirectory();
   await composer.solve(request, from, { kind: 'layout', directory: `${directory}/layout` });
   const { publishSegment } = await import('./solve/split-segment.ts');
-  const { image, sentBytes, notSplit } = await publishSegment(composer, request, {
+  const { image, sentBytes } = await publishSegment(composer, request, {
     layout: `${directory}/layout`,
     directory,
     below: blobs,
     tag,
   });
   await composer.hasSolved(request, image);
-  return { request, sentBytes, notSplit };
-}
-
-/** Programs that install distributions somewhere in what they run. */
-const INSTALLERS =
-  /(?<![\w-])(?:pip[\d.]*|pipx|uv|poetry|pipenv|pdm|hatch|conda|mamba|micromamba|easy_install|setup\.py)(?![\w-])/;
-
-function mayInstall({ node, from, to, command }: SolveRequest): boolean {
-  if (command !== undefined) return false;
-  return node.instructions
-    .slice(from, to + 1)
-    .some(
-      (instruction, index) =>
-        instruction.kind === 'run' &&
-        INSTALLERS.test(node.stage.instructions[from + index]?.scanned.logical ?? ''),
-    );
+  return { request, sentBytes };
 }
 
 /** The tag of a solved segment's image. */
@@ -268,10 +259,20 @@ function composedOf(state: ImageState, layers: readonly ComposedLayer[], created
   );
 }
 
+/** Makes what can be made before all below it is solved. */
+async function layersAhead(composer: Composer, layers: readonly ImageLayer[]): Promise<void> {
+  const waiting = await composer.compile(layers);
+  await allLayers(
+    composer,
+    layers.filter((one) => !waiting.has(one)),
+  );
+}
+
 async function allLayers(
-  { layers: source, steps, readyToPush }: Composer,
+  { layers: source, steps, readyToPush, compile: compileMissing }: Composer,
   layers: readonly ImageLayer[],
 ): Promise<readonly ComposedLayer[]> {
+  await compileMissing(layers);
   const missing = await inParallel(layers, AT_ONCE, async (layer) => {
     return layer.kind === 'dependency' && !(await source.isThere(layer));
   });

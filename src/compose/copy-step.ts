@@ -32,21 +32,29 @@ export async function copyStep(
 ): Promise<ImageState> {
   const plan = await plannedCopy(request.dockerfile.path, context, before, instruction);
   if (plan.reason !== undefined) throw new NotComposable(instruction.line, plan.reason);
-  const { compression, mtime } = request;
-  const layer: WrittenLayer = {
-    kind: 'copy',
-    key: keyOf('copy-layer', { entries: copyKey(plan), compression }),
-    title: instructionText(after.stage.image.history?.at(-1)),
-    line: instruction.line,
-    bytes: plan.entries.reduce((sum, { entry }) => sum + entry.size, 0),
-    write: (directory) => writeCopyLayer(plan, { directory, compression, mtime }),
-  };
+  const title = instructionText(after.stage.image.history?.at(-1));
+  const layer = copyLayer(request, plan, title, instruction.line);
   const copied = new Map(before.copied);
   for (const { entry, content } of plan.entries) {
     copied.delete(entry.path);
     if (content !== undefined && entry.type === 'file') copied.set(entry.path, content);
   }
   return { ...after, layers: [...after.layers, layer], files: await filesAfter(before.files, plan), copied };
+}
+
+/** The layer of a plan that writes files of the context. */
+export function copyLayer(
+  { compression, mtime }: Pick<ComposeRequest, 'compression' | 'mtime'>,
+  plan: CopyPlan,
+  title: string,
+  line: number,
+): WrittenLayer {
+  return {
+    ...{ kind: 'copy', title, line },
+    key: keyOf('copy-layer', { entries: copyKey(plan), compression }),
+    bytes: plan.entries.reduce((sum, { entry }) => sum + entry.size, 0),
+    write: (directory) => writeCopyLayer(plan, { directory, compression, mtime }),
+  };
 }
 
 /** What a `COPY` or `ADD` of the context writes onto an image. */
@@ -105,7 +113,8 @@ export function homeOf(files: ImageFacts, { image }: StageState): string {
   return named || lookupUser(passwd, group, image.config.User ?? '')?.home || '/';
 }
 
-async function filesAfter(before: ImageFacts, plan: CopyPlan): Promise<ImageFacts> {
+/** An image's files with what a plan writes. */
+export async function filesAfter(before: ImageFacts, plan: CopyPlan): Promise<ImageFacts> {
   const contents = new Map<string, Uint8Array>();
   for (const { entry, content } of plan.entries)
     if (content !== undefined && entry.type === 'file' && isWanted(entry.path))

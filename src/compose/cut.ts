@@ -1,12 +1,14 @@
 import { expandCopy, isRemoteSource } from '../dockerfile/expanded-copy.ts';
 import type { StageNode } from '../dockerfile/graph.ts';
 import type { CopyInstruction, RunInstruction } from '../dockerfile/instruction.ts';
-import { mountsOf } from '../dockerfile/mounts.ts';
+import { type Mount, mountsOf } from '../dockerfile/mounts.ts';
 import type { StageState } from '../image/config-start.ts';
 import type { Netrc } from '../python/recognise/netrc.ts';
 import { type DependencyAction, type RecognisedStep, recognise } from '../python/recognise/recognise.ts';
+import { housekeeping } from './file-step.ts';
 import { higherUp } from './higher-up.ts';
 import { stepSecrets } from './install/step-secrets.ts';
+import { isRootUser } from './install/step-user.ts';
 import { environmentsOf, type SkeletonNeed, skeletonNeed } from './solve/skeleton.ts';
 import { spliceShape } from './splice/splice-shape.ts';
 import { NotComposable, type Obstacle } from './state.ts';
@@ -170,7 +172,13 @@ function settingsText(action: DependencyAction): readonly string[] {
   return [`[${table}]\n${key} = ${value}\n`];
 }
 
-function poetryConfigurations({ poetryConfigurations: texts }: CuttableStage, { settings }: SoFar) {
+function poetryConfigurations(
+  { poetryConfigurations: texts }: CuttableStage,
+  { settings }: SoFar,
+  user: string,
+) {
+  // Those are root's. What others have the installation looks at, when it is known who that is.
+  if (!isRootUser(user)) return settings.length === 0 ? { poetryConfigurations: [] } : {};
   return texts === undefined ? {} : { poetryConfigurations: [...texts, ...settings] };
 }
 
@@ -196,10 +204,41 @@ function stretch(
   const why = [obstacleOf(stage, end, SKELETON_RUNS)];
   // The program that makes it may come from an image.
   const taken = plain.findLastIndex(({ kind }) => kind === 'splice') + 1;
-  const before = need.readsProject ? plain.length : taken;
+  const placed = isRootUser(userAt(stage, end)) ? 0 : placedBefore(stage, plain);
+  const before = need.readsProject ? plain.length : Math.max(taken, placed);
   const from = rest + before;
   const skeleton: Part = { kind: 'skeleton', from, at: end, need, binds: step.binds, why };
   return [...parts, ...plain.slice(0, before), skeleton, ...plain.slice(before)];
+}
+
+function userAt({ states }: CuttableStage, at: number): string {
+  return states[at]?.image.config.User ?? '';
+}
+
+/** How many come before an environment that another user than root makes: whose the directory above is, they decide. */
+function placedBefore({ node }: CuttableStage, plain: readonly Part[]): number {
+  return (
+    plain.findLastIndex(
+      (part) => 'at' in part && ['workdir', 'user'].includes(node.instructions[part.at]?.kind ?? ''),
+    ) + 1
+  );
+}
+
+/** What another user than root may not be able to use, or has elsewhere. */
+function foreignTo(
+  { steps }: RecognisedStep,
+  mounts: readonly Mount[],
+): { readonly reason: string; readonly hint: string | undefined } | undefined {
+  if (mounts.some(({ type, target }) => type === 'secret' && target !== ''))
+    return { reason: 'a user who is not root reads a secret', hint: 'Install as root, above USER.' };
+  if (steps.some(({ kind }) => kind === 'settings'))
+    return { reason: 'a user who is not root has settings of poetry', hint: 'Give them by ENV.' };
+  // pip goes without.
+  const needs = steps.some((step) => 'tool' in step && step.tool !== 'pip' && step.kind !== 'venv');
+  const closed = mounts.find(({ type, uid }) => type === 'cache' && uid === undefined);
+  return needs && closed
+    ? { reason: `the cache at ${closed.target} is root's`, hint: 'Give its mount uid=, the number of USER.' }
+    : undefined;
 }
 
 function plainPart(sorts: readonly Sort[], at: number): Part {
@@ -245,6 +284,8 @@ function sortOfRun(stage: CuttableStage, at: number, run: RunInstruction, so: So
       reason: `it has ${special}`,
       hint: `Leave ${special} out, if the step does not need it.`,
     };
+  // Which files there are decides whether it is composable: the walk looks.
+  if (housekeeping(run, state) !== undefined) return { kind: 'plain' };
   if (run.program !== undefined)
     return { kind: 'run', reason: 'its heredoc is a program of its own', hint: undefined };
   const config = state.image.config;
@@ -262,12 +303,13 @@ function sortOfRun(stage: CuttableStage, at: number, run: RunInstruction, so: So
     env: { ...env, ...secrets.env },
     workdir,
     user,
-    environmentWritable: /^(?:|0|root)(?::(?:0|root)?)?$/.test(user),
     pipConfigurations: [...pipConfigurations, ...secrets.pipConfigurations],
-    ...poetryConfigurations(stage, so),
+    ...poetryConfigurations(stage, so, user),
   });
   if ('reason' in found)
     return { kind: 'run', reason: found.reason, hint: found.hint ?? higherUp(stage, at) };
+  const foreign = isRootUser(user) ? undefined : foreignTo(found, mounts);
+  if (foreign) return { kind: 'run', ...foreign };
   so.settings.push(...found.steps.flatMap(settingsText));
   if (!stage.composes)
     return { kind: 'run', reason: 'dependency steps are run and then split (--way split)', hint: undefined };

@@ -55,6 +55,7 @@ export async function digestOf({ registries }: ImageReader, text: string): Promi
  *
  * @param named `HOST/PATH@sha256:...`, of an image or of an index
  * @param text as the Dockerfile has it: of the image that it named before only those layers are read that are new
+ * @param others of images that were read in this run: one may be the base of this
  * @throws LayerwrightError `IMAGE_UNKNOWN` (1), those of the registry
  */
 export async function readBase(
@@ -62,12 +63,13 @@ export async function readBase(
   named: string,
   text: string,
   platform: Platform,
+  others: readonly ImageFacts[] = [],
 ): Promise<GivenImage> {
   const reference = parseReference(named);
   const digest = reference.digest as string;
   const key = keyOf('image', { digest, platform: [platform.os, platform.architecture, platform.variant] });
   const kept = await findKept(reader, key);
-  if (kept !== undefined) return given(reference, kept.image, kept.facts);
+  if (kept !== undefined) return { ...given(reference, kept.image, kept.facts), reference: named };
   const client = reader.registries(reference.domain);
   const pointer = keyOf('reference', {
     text,
@@ -77,10 +79,10 @@ export async function readBase(
     platformImage(client, reference, digest, platform),
     imageBefore(reader, pointer),
   ]);
-  const facts = await pulledFacts(reader, client, reference, image, commonPart(before, image));
+  const facts = await pulledFacts(reader, client, reference, image, commonPart([before, ...others], image));
   await keepImage(reader, key, image, facts);
   await reader.keeper.keep('recent', pointer, { image: key } satisfies KeptReference);
-  return given(reference, image, facts);
+  return { ...given(reference, image, facts), reference: named };
 }
 
 /**
@@ -138,9 +140,15 @@ async function imageBefore(reader: ImageReader, pointer: string): Promise<ImageF
   return typeof image === 'string' ? (await findKept(reader, image))?.facts : undefined;
 }
 
-/** The facts before, if all of its layers are the first ones of the image. */
-function commonPart(before: ImageFacts | undefined, { config }: KeptImage): ImageFacts | undefined {
-  return before?.layers.every((diffId, at) => diffId === config.rootfs.diff_ids[at]) ? before : undefined;
+/** Of what is known, what has the most layers, all of them the first ones of the image. */
+function commonPart(
+  known: readonly (ImageFacts | undefined)[],
+  { config }: KeptImage,
+): ImageFacts | undefined {
+  return known
+    .flatMap((one) => one ?? [])
+    .filter(({ layers }) => layers.every((diffId, at) => diffId === config.rootfs.diff_ids[at]))
+    .sort((one, other) => other.layers.length - one.layers.length)[0];
 }
 
 async function findKept(

@@ -56,6 +56,8 @@ export type ImageLayer = GivenLayer | DependencyLayer | WrittenLayer;
 export interface GivenImage {
   /** `HOST/PATH@sha256:...`. */
   readonly image: string;
+  /** Of one that a Dockerfile or a build names: what it was asked for by, `HOST/PATH@sha256:...`, which may be an index. */
+  readonly reference?: string;
   readonly config: ImageConfig;
   readonly layers: readonly GivenLayer[];
   readonly files: ImageFacts;

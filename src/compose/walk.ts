@@ -11,11 +11,14 @@ import type { Compression } from '../layers/layer.ts';
 import { pipConfigurations } from '../python/detect/detect-files.ts';
 import { copyStep, homeOf, workdirStep } from './copy-step.ts';
 import { type CuttableStage, cutStage, type Part, reconfigured } from './cut.ts';
+import { fileStep } from './file-step.ts';
 import { installStep } from './install/install-step.ts';
 import type { InstalledStep, InstallWorld } from './install/installation.ts';
+import { isRootUser } from './install/step-user.ts';
 import type { Prefix, PrefixPoint } from './keep/prefix.ts';
 import { afterSolve, atInstallation, withSkeleton } from './solve/after-solve.ts';
 import { copiedBefore } from './solve/assumed-copies.ts';
+import { mayInstall } from './solve/may-install.ts';
 import {
   instructionsOf,
   mergeSegments,
@@ -27,7 +30,7 @@ import {
 import { skeletonText } from './solve/skeleton.ts';
 import { projectReader } from './solve/skeleton-project.ts';
 import { type SolveRequest, solveRequest } from './solve/solve-request.ts';
-import { isSplit } from './solve/split-history.ts';
+import { isSplit, whyUnsplit } from './solve/split-history.ts';
 import { stageAfter, stateOf, statesOf } from './solve/stage-states.ts';
 import { spliceStep } from './splice/splice-step.ts';
 import { type GivenImage, type ImageState, type KnownBlob, MustRun, NotComposable } from './state.ts';
@@ -82,6 +85,8 @@ export interface UnknownPart {
   readonly line: number;
   /** Half a sentence. */
   readonly reason: string;
+  /** True if BuildKit would have to run something for it: a project's wheel that is not built yet. */
+  readonly mustRun: boolean;
 }
 
 /** Where a walk begins, if not at the base images, and which state on its way is wanted. */
@@ -187,7 +192,8 @@ export async function walk(
       const unbuilt = looksOnly && error instanceof MustRun ? error.obstacles[0] : undefined;
       const trouble = error instanceof NotComposable ? error : (unbuilt ?? missingFile(error, node, part));
       if (trouble === undefined || !(unbuilt || state.assumed || source.assumed)) throw error;
-      unknown.push({ kind: part.kind, line: trouble.line, reason: trouble.reason });
+      const { line, reason } = trouble;
+      unknown.push({ kind: part.kind, line, reason, mustRun: unbuilt !== undefined });
       return { after: { ...state, stage: stageAfter(node, part, state.stage), assumed: true } };
     }
   };
@@ -219,6 +225,7 @@ export async function walk(
       case 'skeleton': {
         const parent = atInstallation(state, node, part);
         const { at, why, need, binds } = part;
+        refuseParentless(parent, need.directories, node.instructions[at]?.line ?? 0);
         for (const one of need.selfMade)
           if (isEnvironment(state, one)) found.add(`${node.stage.index} ${one}`);
         const projectOf = projectReader(request, world, state, { node, from: part.from, at, binds });
@@ -245,7 +252,8 @@ export async function walk(
           solve: {
             request: solve,
             isThere: image !== undefined,
-            isSplit: image !== undefined && isSplit(image),
+            isSplit: image === undefined ? mayInstall(solve) : isSplit(image),
+            notSplit: image && whyUnsplit(image),
           },
         };
       }
@@ -287,6 +295,18 @@ function refuseCopied(
   }
 }
 
+/** Whose the directory above an environment is must not be decided by what makes it: that comes earlier than it is written. */
+function refuseParentless({ files, stage }: ImageState, directories: readonly string[], line: number): void {
+  if (isRootUser(stage.image.config.User)) return;
+  const lone = directories.find((one) => files.index.resolve(posix.dirname(one)).entry === undefined);
+  if (lone !== undefined)
+    throw new NotComposable(
+      line,
+      `${posix.dirname(lone)} is not there before`,
+      'Make it with WORKDIR, below USER.',
+    );
+}
+
 /** A requirements file that is not there yet may be written by what is to be solved below. */
 function missingFile(error: unknown, { instructions }: StageNode, part: Part): NotComposable | undefined {
   if (!(error instanceof LayerwrightError) || error.code !== 'REQUIREMENT_FILE_MISSING') return undefined;
@@ -321,6 +341,7 @@ async function plainStep(
   const after = { ...state, stage: applied.state };
   if (instruction.kind === 'copy' || instruction.kind === 'add')
     return await copyStep(request, await world.context(), state, after, instruction);
+  if (instruction.kind === 'run') return await fileStep(request, world.context, state, after, instruction);
   if (instruction.kind === 'workdir') return workdirStep(request, state, after, instruction.line);
   return after;
 }

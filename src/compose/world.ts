@@ -1,6 +1,7 @@
 import type { Context } from '../context/context.ts';
 import { readContext } from '../context/read.ts';
 import type { Platform } from '../dockerfile/platform.ts';
+import type { ImageFacts } from '../facts/image-facts.ts';
 import type { Host } from '../host/host.ts';
 import { remembered } from '../host/remembered.ts';
 import { solvedTag } from './compose.ts';
@@ -58,13 +59,18 @@ export interface OpenWorld extends World {
 /** Opens what base images are read by. */
 export function openImages(reader: ImageReader): Images {
   const bases = new Map<string, Promise<GivenImage>>();
+  const read: ImageFacts[] = [];
   const digest = remembered((reference) => digestOf(reader, reference));
+  const readNew = async (reference: string, platform: Platform) => {
+    const image = await readBase(reader, await digest(reference), reference, platform, read);
+    read.push(image.files);
+    return image;
+  };
   return {
     ...{ reader, digest },
     base(reference: string, platform: Platform) {
       const key = `${reference} ${platform.os}/${platform.architecture}/${platform.variant ?? ''}`;
-      const known =
-        bases.get(key) ?? digest(reference).then((named) => readBase(reader, named, reference, platform));
+      const known = bases.get(key) ?? readNew(reference, platform);
       bases.set(key, known);
       return known;
     },

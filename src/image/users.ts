@@ -55,6 +55,16 @@ export function lookupUser(
   return gid === undefined ? undefined : { uid, gid, home };
 }
 
+/** The groups whose lines name a user, who is in each of them when USER is a name. */
+export function groupsOf(passwd: string, group: string, uid: number): ReadonlySet<number> {
+  const names = new Set(usersIn(passwd).flatMap((one) => (one.uid === uid ? one.name : [])));
+  const found = linesOf(group).flatMap((line) => {
+    const [, , gid, members = ''] = line.split(':');
+    return members.split(',').some((name) => names.has(name.trim())) ? idOf(gid) : [];
+  });
+  return new Set(found);
+}
+
 function splitOnce(spec: string): readonly string[] {
   const colon = spec.indexOf(':');
   return colon < 0 ? [spec] : [spec.slice(0, colon), spec.slice(colon + 1)];

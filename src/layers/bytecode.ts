@@ -1,4 +1,6 @@
-import { EXIT, interruptedError, LayerwrightError } from '../errors.ts';
+import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { EXIT, interruptedError, knownError, LayerwrightError } from '../errors.ts';
 import { type PipedProgram, startPiped } from '../host/pipe.ts';
 import { COMPILE_SCRIPT, DONE, NO_CODE } from './bytecode-script.ts';
 
@@ -49,7 +51,7 @@ export async function compileSources(
   fed.catch(program.kill);
   try {
     let status: number | undefined;
-    for await (const answer of answersOf(program)) {
+    for await (const answer of answersOf(program.stdout)) {
       if ('status' in answer) {
         status = answer.status;
         break;
@@ -73,6 +75,53 @@ export async function compileSources(
   waiting.set(compiler, program);
 }
 
+/**
+ * Hands over what a Python elsewhere has made of an order, as {@link compileSources} does.
+ *
+ * @param file what the script wrote, absolute
+ * @param count of the sources in the order
+ * @throws LayerwrightError `BYTECODE_FAILED` (1) if it is not the whole answer to such an order
+ */
+export async function replayAnswers(
+  file: string,
+  count: number,
+  take: (code: Buffer | undefined) => Promise<void>,
+): Promise<void> {
+  let status: number | undefined;
+  let received = 0;
+  const handle = await open(file).catch((error: unknown) => {
+    throw knownError(error);
+  });
+  // It is closed with the stream.
+  for await (const answer of answersOf(handle.createReadStream())) {
+    if ('status' in answer) {
+      status = answer.status;
+      break;
+    }
+    received++;
+    if (received <= count) await take(answer.code);
+  }
+  if (status === 0 && received === count) return;
+  throw new LayerwrightError(`the image's Python compiled ${received} of ${count} Python sources`, {
+    ...{ code: 'BYTECODE_FAILED', exit: EXIT.failed },
+    hint: 'See whether the Python of the image works: it is used only to compile.',
+  });
+}
+
+/** What the script reads of a distribution, in pieces: an order to compile. */
+export async function* compileOrder(sources: AsyncIterable<PythonSource>): AsyncGenerator<Uint8Array> {
+  yield BEGIN;
+  for await (const { filename, source } of sources) {
+    const name = Buffer.from(filename);
+    const head = Buffer.alloc(8);
+    head.writeUInt32LE(name.length, 0);
+    head.writeUInt32LE(source.length, 4);
+    yield Buffer.concat([head, name]);
+    yield source;
+  }
+  yield END;
+}
+
 function start(compiler: string): PipedProgram {
   return startPiped(compileCommand(compiler), { cwd: '/', env: COMPILER_ENVIRONMENT });
 }
@@ -91,21 +140,19 @@ async function feed(
     () => true,
     () => true,
   );
-  stdin.write(BEGIN);
-  for await (const { filename, source } of sources) {
-    const name = Buffer.from(filename);
-    const head = Buffer.alloc(8);
-    head.writeUInt32LE(name.length, 0);
-    head.writeUInt32LE(source.length, 4);
-    sent();
-    stdin.write(Buffer.concat([head, name]));
-    if (!stdin.write(source)) {
-      const drained = new Promise<boolean>((resolve) => stdin.once('drain', () => resolve(false)));
-      // A program that has ended reads no more.
-      if (await Promise.race([drained, over])) return;
-    }
+  for await (const piece of compileOrder(counted(sources, sent))) {
+    if (stdin.write(piece)) continue;
+    const drained = new Promise<boolean>((resolve) => stdin.once('drain', () => resolve(false)));
+    // A program that has ended reads no more.
+    if (await Promise.race([drained, over])) return;
   }
-  stdin.write(END);
+}
+
+async function* counted(sources: AsyncIterable<PythonSource>, one: () => void): AsyncGenerator<PythonSource> {
+  for await (const source of sources) {
+    one();
+    yield source;
+  }
 }
 
 const BEGIN = Buffer.from([1]);
@@ -114,7 +161,7 @@ const END = Buffer.alloc(8, 0xff);
 type Answer = { readonly code: Buffer | undefined } | { readonly status: number };
 
 /** The frames of the program's output. It is left open at the end of a distribution: nothing more comes before the next. */
-async function* answersOf({ stdout }: PipedProgram): AsyncGenerator<Answer> {
+async function* answersOf(stdout: Readable): AsyncGenerator<Answer> {
   let pending: Buffer[] = [];
   let length = 0;
   let wanted = 4;

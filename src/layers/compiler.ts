@@ -118,7 +118,26 @@ async function askedVersion(host: Host, path: string, magic: number): Promise<st
       // It cannot be started or does not answer: not a Python for us.
       return undefined;
     });
-  const [name, version, number, flags] = answer?.stdout.trim().split(' ') ?? [];
-  const fits = answer?.exitCode === 0 && name === 'cpython' && Number(number) === magic && flags === '-';
-  return fits ? version : undefined;
+  return answer?.exitCode === 0 ? plainVersion(answer.stdout, magic) : undefined;
+}
+
+function plainVersion(answer: string, magic: number): string | undefined {
+  const [name, version, number, flags] = answer.trim().split(' ');
+  return name === 'cpython' && Number(number) === magic && flags === '-' ? version : undefined;
+}
+
+/**
+ * The release of a Python that may compile for an image.
+ *
+ * @param answer what it says of itself: implementation, release, magic number and flags of its ABI, as `cpython 3.13.5 3571 -`
+ * @param version of the image's Python
+ * @returns undefined if another one has to
+ */
+export function compilingVersion(answer: string, version: string): string | undefined {
+  const short = version.split('.').slice(0, 2).join('.');
+  const magic = BYTECODE_MAGIC[short];
+  const found = magic === undefined ? undefined : plainVersion(answer, magic);
+  if (found === version) return found;
+  const isAlike = compilingRelease(version) === undefined && found?.startsWith(`${short}.`);
+  return isAlike ? found : undefined;
 }

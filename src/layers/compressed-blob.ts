@@ -71,7 +71,8 @@ export async function compressedBlob(
   };
 }
 
-function mediaTypeOf(compression: Compression): string {
+/** The media type of a layer's blob. */
+export function mediaTypeOf(compression: Compression): string {
   return compression === 'zstd' ? MEDIA.layerZstd : MEDIA.layerGzip;
 }
 

@@ -4,10 +4,14 @@ import type { DependencyLayerRequest, MadeLayer } from './layer.ts';
 /** What the pool says to a worker. */
 export type ToWorker =
   | { readonly make: DependencyLayerRequest; readonly directory: string }
+  | { readonly order: DependencyLayerRequest; readonly directory: string }
   | { readonly abort: true };
 
-/** What a worker answers to each `make`. */
-export type FromWorker = { readonly made: MadeLayer } | { readonly failure: Failure };
+/** What a worker answers to each `make` and `order`. */
+export type FromWorker =
+  | { readonly made: MadeLayer }
+  | { readonly ordered: readonly string[] }
+  | { readonly failure: Failure };
 
 /** An error as it passes between threads, which keeps no fields of ours. */
 interface Failure {

@@ -8,6 +8,8 @@ import { type FromWorker, type ToWorker, unpackFailure } from './layer-messages.
 export interface LayerPool {
   /** As `makeDependencyLayer`, on a thread. Of those that wait, the one with the largest wheels is begun first. */
   readonly make: (request: DependencyLayerRequest) => Promise<MadeLayer>;
+  /** As `writeCompileOrders`, on a thread. */
+  readonly order: (request: DependencyLayerRequest, directory: string) => Promise<readonly string[]>;
   /** Ends the threads; what is not done is rejected as `INTERRUPTED`. */
   readonly close: () => Promise<void>;
 }
@@ -21,10 +23,10 @@ export interface LayerPoolOptions {
 }
 
 interface Job {
-  readonly request: DependencyLayerRequest;
+  readonly message: Exclude<ToWorker, { readonly abort: true }>;
   /** Bytes of its wheels. */
   readonly weight: number;
-  readonly resolve: (made: MadeLayer) => void;
+  readonly resolve: (answer: FromWorker) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -50,11 +52,11 @@ export function layerPool({ size, directory, signal }: LayerPoolOptions): LayerP
     const thread = idle.pop() ?? (threads.size < size ? started() : undefined);
     if (thread === undefined) return;
     waiting.shift();
-    thread.run({ make: job.request, directory }).then(
+    thread.run(job.message).then(
       (answer) => {
         idle.push(thread);
-        if ('made' in answer) job.resolve(answer.made);
-        else job.reject(unpackFailure(answer.failure));
+        if ('failure' in answer) job.reject(unpackFailure(answer.failure));
+        else job.resolve(answer);
         next();
       },
       (error: unknown) => {
@@ -75,19 +77,29 @@ export function layerPool({ size, directory, signal }: LayerPoolOptions): LayerP
     for (const thread of threads) thread.abort();
   };
   signal?.addEventListener('abort', abort, { once: true });
+  const answerTo = async (message: Job['message'], request: DependencyLayerRequest): Promise<FromWorker> => {
+    const weight = await weightOf(request);
+    return await new Promise((resolve, reject) => {
+      if (closed || signal?.aborted) {
+        reject(interruptedError());
+        return;
+      }
+      const job = { message, weight, resolve, reject };
+      const place = waiting.findIndex((other) => other.weight < weight);
+      waiting.splice(place < 0 ? waiting.length : place, 0, job);
+      next();
+    });
+  };
   return {
-    make: async (request) => {
-      const weight = await weightOf(request);
-      return new Promise((resolve, reject) => {
-        if (closed || signal?.aborted) {
-          reject(interruptedError());
-          return;
-        }
-        const job = { request, weight, resolve, reject };
-        const place = waiting.findIndex((other) => other.weight < weight);
-        waiting.splice(place < 0 ? waiting.length : place, 0, job);
-        next();
-      });
+    async make(request) {
+      const answer = await answerTo({ make: request, directory }, request);
+      if ('made' in answer) return answer.made;
+      throw new Error('a thread has not made the layer that it was told to make');
+    },
+    async order(request, into) {
+      const answer = await answerTo({ order: request, directory: into }, request);
+      if ('ordered' in answer) return answer.ordered;
+      throw new Error('a thread has not written the orders that it was told to write');
     },
     close: async () => {
       closed = true;

@@ -59,6 +59,12 @@ export interface Relocation {
   readonly directories: Readonly<Record<string, DirectoryFacts>>;
 }
 
+/** What a Python that is not on this machine has answered to the orders of a layer's wheels. */
+export interface CompiledElsewhere {
+  /** By the wheel's SHA-256, the file with the answers; absolute. */
+  readonly answers: Readonly<Record<string, string>>;
+}
+
 /** One dependency layer to make: the same request gives the same tar archive anywhere and at any time. */
 export interface DependencyLayerRequest {
   /** In the order of installation: where two write one path, the later one wins. */
@@ -76,8 +82,8 @@ export interface DependencyLayerRequest {
   readonly cacheTag: string | undefined;
   /** The release of Python that compiles, where that of the image alone is sure to make the same code: `3.13.5`. */
   readonly release?: string;
-  /** A program of the same minor version on this machine that compiles; undefined for no bytecode. */
-  readonly compiler: string | undefined;
+  /** A program on this machine that compiles, absolute, or what one elsewhere has answered; undefined for no bytecode. */
+  readonly compiler: string | CompiledElsewhere | undefined;
   /** Who installs: decides INSTALLER, launchers and RECORD. */
   readonly installer: Installer;
   /**

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
 import { BYTECODE_MAGIC } from '../python/detect/bytecode-magic.ts';
 import type { RefuseWheel } from '../python/wheel-error.ts';
-import { compileSources } from './bytecode.ts';
-import type { DependencyLayerRequest } from './layer.ts';
+import { compileSources, type PythonSource, replayAnswers } from './bytecode.ts';
+import type { DependencyLayerRequest, WheelFile } from './layer.ts';
 import { sortedByPath } from './layer-directories.ts';
 import type { Spill } from './spill.ts';
 import type { InstalledFile, PlacedFiles } from './wheel-install.ts';
@@ -24,6 +24,7 @@ const HEADER = 16;
  * @throws LayerwrightError `BYTECODE_FAILED` (1), `WHEEL_INVALID` (1)
  */
 export async function compileInstalled(
+  { name, version, sha256 }: WheelFile,
   files: PlacedFiles,
   library: string,
   request: DependencyLayerRequest,
@@ -31,27 +32,13 @@ export async function compileInstalled(
   refuse: RefuseWheel,
   signal?: AbortSignal,
 ): Promise<readonly Compiled[]> {
-  const { cacheTag, compiler, mtime, umask, installer } = request;
+  const { cacheTag, compiler, mtime, umask } = request;
   if (cacheTag === undefined || compiler === undefined) return [];
-  const sources = sortedByPath(
-    [...files]
-      // pip compiles what it puts beside launchers too.
-      .filter(
-        ([place, { path }]) => place.endsWith('.py') && (installer.tool === 'pip' || isModule(path, request)),
-      )
-      .map(([place, file]) => ({ path: place, file })),
-  );
+  const sources = sourcesOf(files, request);
   if (sources.length === 0) return [];
   const magic = magicOf(cacheTag);
   const compiled: Compiled[] = [];
   let next = 0;
-  const read = async function* () {
-    for (const { path, file } of sources) {
-      if (file.size > MAX_SOURCE) throw refuse('it is too large to be compiled', path);
-      // The path that pip hands to the compiler, `..` and all.
-      yield { filename: `${library}/${path}`, source: await wholeOf(file) };
-    }
-  };
   const take = async (code: Buffer | undefined) => {
     const source = sources[next++];
     if (source === undefined) throw new Error('more code objects than sources');
@@ -67,8 +54,54 @@ export async function compileInstalled(
       },
     });
   };
-  await compileSources(compiler, read(), take, signal);
+  if (typeof compiler === 'string') {
+    await compileSources(compiler, readSources(sources, library, refuse), take, signal);
+    return compiled;
+  }
+  const answers = compiler.answers[sha256];
+  if (answers === undefined) throw new Error(`nothing was compiled of ${name} ${version}`);
+  await replayAnswers(answers, sources.length, take);
   return compiled;
+}
+
+/** A Python source of a distribution, by its place as RECORD has it. */
+interface Source {
+  readonly path: string;
+  readonly file: InstalledFile;
+}
+
+/** What is compiled of a distribution's files, in order. */
+function sourcesOf(files: PlacedFiles, request: DependencyLayerRequest): readonly Source[] {
+  const { tool } = request.installer;
+  return sortedByPath(
+    [...files]
+      // pip compiles what it puts beside launchers too.
+      .filter(([place, { path }]) => place.endsWith('.py') && (tool === 'pip' || isModule(path, request)))
+      .map(([place, file]) => ({ path: place, file })),
+  );
+}
+
+/** The sources of a distribution as the compiler gets them; undefined if there are none. */
+export function sourcesToCompile(
+  files: PlacedFiles,
+  library: string,
+  request: DependencyLayerRequest,
+  refuse: RefuseWheel,
+): AsyncIterable<PythonSource> | undefined {
+  const sources = sourcesOf(files, request);
+  return sources.length === 0 ? undefined : readSources(sources, library, refuse);
+}
+
+async function* readSources(
+  sources: readonly Source[],
+  library: string,
+  refuse: RefuseWheel,
+): AsyncGenerator<PythonSource> {
+  for (const { path, file } of sources) {
+    if (file.size > MAX_SOURCE) throw refuse('it is too large to be compiled', path);
+    // The path that pip hands to the compiler, `..` and all.
+    yield { filename: `${library}/${path}`, source: await wholeOf(file) };
+  }
 }
 
 function isModule(path: string, { scheme }: DependencyLayerRequest): boolean {

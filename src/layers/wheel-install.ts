@@ -5,9 +5,10 @@ import type { InstallScheme } from '../python/facts.ts';
 import { hasPlaceholder, launcherText, withInterpreter } from '../python/launcher.ts';
 import type { RecordedFile } from '../python/record.ts';
 import { libraryOf, type Placement, pathIn, placementOf, pythonOfScheme } from '../python/wheel-placement.ts';
+import type { PythonSource } from './bytecode.ts';
 import type { DependencyLayerRequest, WheelFile } from './layer.ts';
 import type { Spill } from './spill.ts';
-import { type Compiled, compileInstalled } from './wheel-bytecode.ts';
+import { type Compiled, compileInstalled, sourcesToCompile } from './wheel-bytecode.ts';
 import { type GeneratedFile, installedRecord, marksOf, type Placed } from './wheel-record.ts';
 import { describeWheel, type WheelDescription } from './wheel-shape.ts';
 import { chunksOf, memberContent } from './zip-content.ts';
@@ -50,13 +51,10 @@ export async function installWheel(
 ): Promise<readonly InstalledFile[]> {
   const description = await describeWheel(zip, wheel);
   const { distInfo, record } = description;
-  const { scheme, installer, umask } = request;
-  const library: Library = {
-    real: libraryOf(description, scheme),
-    recorded: libraryOf(description, request.recordScheme ?? scheme),
-  };
+  const { installer, umask } = request;
+  const library = librariesOf(description, request);
   const { files, placed, changed } = await placeMembers(wheel, zip, description, request, library);
-  const compiled = await compileInstalled(files, library.recorded, request, spill, zip.refuse, signal);
+  const compiled = await compileInstalled(wheel, files, library.recorded, request, spill, zip.refuse, signal);
   const mode = 0o666 & ~umask;
   const generated = [
     ...launcherFiles(zip, description, request, library),
@@ -72,6 +70,29 @@ export async function installWheel(
   );
   const own = { place: `${distInfo}/RECORD`, bytes: Buffer.from(text), mode };
   return inPlace(files, compiled, [...generated, own], library, request);
+}
+
+/**
+ * The Python sources of a wheel as they are compiled where it is installed; undefined if it has none.
+ *
+ * @throws LayerwrightError `WHEEL_INVALID` (1), also while they are read
+ */
+export async function wheelSources(
+  wheel: WheelFile,
+  zip: ZipFile,
+  request: DependencyLayerRequest,
+): Promise<AsyncIterable<PythonSource> | undefined> {
+  const description = await describeWheel(zip, wheel);
+  const library = librariesOf(description, request);
+  const { files } = await placeMembers(wheel, zip, description, request, library);
+  return sourcesToCompile(files, library.recorded, request, zip.refuse);
+}
+
+function librariesOf(
+  description: WheelDescription,
+  { scheme, recordScheme = scheme }: DependencyLayerRequest,
+): Library {
+  return { real: libraryOf(description, scheme), recorded: libraryOf(description, recordScheme) };
 }
 
 /** Later ones replace earlier ones of the same place. */

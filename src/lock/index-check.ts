@@ -173,7 +173,7 @@ async function newerProblem(
     if (possible !== undefined)
       return {
         reason: `pip may take ${name} ${possible}, which has no wheel for the image or is a prerelease`,
-        sources: true,
+        inImage: true,
       };
   }
   return undefined;

@@ -49,6 +49,6 @@ export interface PreviousLock {
 /** Why a step cannot be locked here, so that BuildKit's pip has to do it. */
 export interface NotLocked {
   readonly reason: string;
-  /** True if only source distributions may fulfil it: then a resolution that builds them tells. */
-  readonly sources?: true;
+  /** True if the image's own tool may know: only source distributions may fulfil it, or nothing on this machine resolves. */
+  readonly inImage?: true;
 }

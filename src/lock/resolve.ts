@@ -137,7 +137,7 @@ async function unsatisfiable(host: Host, { options }: LockInput, words: string):
       if ((await projectFiles(host, index, name)) !== undefined)
         return { reason: `uv does not find ${name}, though an index has it` };
   if (!isSure(words))
-    return { reason: `no set of wheels fulfils the requirements:\n${words}`, sources: true };
+    return { reason: `no set of wheels fulfils the requirements:\n${words}`, inImage: true };
   throw new LayerwrightError('no set of versions fulfils the requirements', {
     code: 'LOCK_UNSATISFIABLE',
     exit: EXIT.failed,

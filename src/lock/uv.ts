@@ -157,6 +157,11 @@ function classify(words: string): Unsatisfiable | NotLocked {
     });
   if (words.includes('No solution found when resolving'))
     return { unsatisfiable: detail.replace(/^error: /m, '') };
+  if (words.includes('No interpreter found'))
+    return {
+      reason: 'uv resolves with a Python at hand only, and there is none on this machine',
+      inImage: true,
+    };
   const [first = 'uv failed'] = words.split('\n').filter((line) => line.startsWith('error: '));
   return { reason: `uv cannot resolve this: ${first.replace(/^error: /, '')}` };
 }

@@ -52,7 +52,14 @@ export interface SegmentResult {
   /** Of a solved one: why BuildKit had to, and what to change. */
   readonly reasons: readonly SegmentReason[];
   /** Why its layers stayed as BuildKit made them, though it may install something; left out for all others. */
-  readonly notSplit?: string;
+  readonly notSplit?: WhyNotSplit;
+}
+
+/** Why the layers of what was installed stayed as BuildKit made them, for people. */
+export interface WhyNotSplit {
+  readonly reason: string;
+  /** What to change; null if nothing helps. */
+  readonly hint: string | null;
 }
 
 export interface SegmentReason {

@@ -1,3 +1,4 @@
+import type { WhyNotSplit } from './build-result.ts';
 import type { ShownChange } from './changes.ts';
 import type { PlanCounts } from './plan-result.ts';
 
@@ -59,4 +60,6 @@ export interface ExplainedInstruction {
   readonly copies: readonly string[];
   /** What its segment took BuildKit the last time; null if that is not known. */
   readonly seconds: number | null;
+  /** Of one that may install something: why the layers of its segment stayed as BuildKit made them; left out for all others. */
+  readonly notSplit?: WhyNotSplit;
 }

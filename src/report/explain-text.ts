@@ -2,7 +2,7 @@ import { changeText } from './changes.ts';
 import type { ExplainedInstruction, ExplainPart } from './explain-result.ts';
 import { hanging } from './fold.ts';
 import { cut, formatSeconds, painter } from './format.ts';
-import { buildNowLines, titleLines, type View } from './plan-text.ts';
+import { buildNowLines, titleLines, unsplitLines, type View } from './plan-text.ts';
 import type { SummaryStyle } from './summary.ts';
 
 /** For people: what changed since the last build, what a build now would do, and what only BuildKit can do. */
@@ -52,7 +52,8 @@ function solvedLines({ solved }: ExplainPart, view: View): readonly string[] {
   ];
 }
 
-function instructionLines(one: ExplainedInstruction, { paint, columns }: View): readonly string[] {
+function instructionLines(one: ExplainedInstruction, view: View): readonly string[] {
+  const { paint, columns } = view;
   const { place, text, reason, hint, state, seconds } = one;
   const took = seconds === null ? '' : ` in ${formatSeconds(seconds)}`;
   const now =
@@ -62,6 +63,7 @@ function instructionLines(one: ExplainedInstruction, { paint, columns }: View): 
     ...hanging('    ', reason, columns),
     ...hanging('    ', `${now}; ${repeatsText(one)}`, columns),
     ...(hint === null ? [] : hanging('    ', hint, columns).map((line) => paint('cyan', line))),
+    ...unsplitLines(one.notSplit, '    ', view),
   ];
 }
 

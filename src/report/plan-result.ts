@@ -1,3 +1,5 @@
+import type { WhyNotSplit } from './build-result.ts';
+
 /** What a build would do: the `--json` output of `layerwright plan`, described in docs/reference/plan.md. */
 export interface PlanResult extends PlanPart {
   /** The same for the platforms after the first; left out for one. */
@@ -57,7 +59,10 @@ export interface PlanPython {
 
 /** Instructions of one stage that are produced in one way; lines count from 1. */
 export interface PlanSegment {
-  /** `split`: BuildKit ran it, and its layers were laid out anew, one for each group of distributions. */
+  /**
+   * `split`: BuildKit ran it, and its layers were laid out anew, one for each group of distributions; of what is to be solved, that
+   * this will be tried.
+   */
   readonly kind: 'composed' | 'split' | 'solved';
   readonly stage: string;
   readonly fromLine: number;
@@ -67,6 +72,8 @@ export interface PlanSegment {
   /** Layers that it adds to its stage; null while that is not known. */
   readonly layers: number | null;
   readonly reasons: readonly PlanReason[];
+  /** Why its layers stayed as BuildKit made them, though it may install something; left out for all others. */
+  readonly notSplit?: WhyNotSplit;
 }
 
 export interface PlanReason {
@@ -132,6 +139,8 @@ export interface PlanCounts {
   readonly given: number;
   readonly there: number;
   readonly missing: number;
+  /** Of these: whose bytecode the image's own Python has to compile, by BuildKit. */
+  readonly compiled: number;
   readonly small: number;
   /** Of the files of layers that would be made. */
   readonly missingBytes: number;

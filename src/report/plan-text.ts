@@ -1,3 +1,4 @@
+import type { WhyNotSplit } from './build-result.ts';
 import { hanging, hangingList } from './fold.ts';
 import { count, formatBytes, type Paint, painter } from './format.ts';
 import type {
@@ -94,22 +95,34 @@ const SEGMENT_WORDS = {
   missing: 'to be solved',
   unknown: 'solved by BuildKit',
 } as const;
+const SPLIT_WORDS = {
+  ...SEGMENT_WORDS,
+  there: 'split before',
+  missing: 'to be split',
+  unknown: 'split',
+} as const;
 
 function segmentLines({ segments, offline }: PlanPart, view: View): readonly string[] {
   let stage: string | undefined;
   return segments.flatMap((segment) => {
     const head = segment.stage === stage ? [] : [`  ${segment.stage}`];
     stage = segment.stage;
-    return [...head, segmentLine(segment, offline, view), ...reasonLines(segment.reasons, '      ', view)];
+    return [
+      ...head,
+      segmentLine(segment, offline, view),
+      ...reasonLines(segment.reasons, '      ', view),
+      ...unsplitLines(segment.notSplit, '      ', view),
+    ];
   });
 }
 
 function segmentLine(
-  { state, fromLine, toLine, layers }: PlanSegment,
+  { kind, state, fromLine, toLine, layers }: PlanSegment,
   offline: boolean,
   { paint }: View,
 ): string {
-  const word = paint(state === 'missing' ? 'yellow' : 'green', SEGMENT_WORDS[state].padEnd(13));
+  const words = kind === 'split' ? SPLIT_WORDS : SEGMENT_WORDS;
+  const word = paint(state === 'missing' ? 'yellow' : 'green', words[state].padEnd(13));
   const lines = fromLine === toLine ? `line ${fromLine}` : `lines ${fromLine}-${toLine}`;
   const added = layers === null || offline ? '' : `  ${count(layers, 'layer')}`;
   return `    ${lines.padEnd(13)}  ${word}${paint('dim', added)}`.trimEnd();
@@ -125,6 +138,20 @@ export function reasonLines(
     ...hanging(indent, `${place} ${instruction}: ${reason}`, columns),
     ...(hint === null ? [] : hanging(`${indent}  `, hint, columns).map((line) => paint('cyan', line))),
   ]);
+}
+
+/** Why what was installed was not split, and what to change. */
+export function unsplitLines(
+  notSplit: WhyNotSplit | undefined,
+  indent: string,
+  { paint, columns }: View,
+): readonly string[] {
+  if (notSplit === undefined) return [];
+  const { reason, hint } = notSplit;
+  return [
+    ...hanging(indent, `not split: ${reason}`, columns),
+    ...(hint === null ? [] : hanging(indent, hint, columns).map((line) => paint('cyan', line))),
+  ];
 }
 
 const LOCK_WORDS = {
@@ -208,7 +235,7 @@ function verdictLines({ counts, needsBuilder }: PlanPart, view: View): readonly 
 
 /** What a build would do now. @param places what BuildKit would have to run */
 export function buildNowLines(
-  { missing, missingBytes, small, layers, exact, there, unknown }: PlanCounts,
+  { missing, missingBytes, compiled, small, layers, exact, there, unknown }: PlanCounts,
   places: readonly string[],
   { paint, columns }: View,
 ): readonly string[] {
@@ -221,10 +248,16 @@ export function buildNowLines(
     ...(small === 0 ? [] : [`writes ${small === 1 ? 'a small one' : `${small} small ones`}`]),
     ...(unknown === 0 ? [] : ['and what is not known before BuildKit has solved what stands above it']),
   ];
+  const needs = [
+    ...places,
+    ...(compiled === 0
+      ? []
+      : [`the bytecode of ${count(compiled, 'layer')}, which no Python of this machine may compile`]),
+  ];
   const builder =
-    places.length === 0
+    needs.length === 0
       ? hanging('  ', 'needs no builder', columns).map((line) => paint('green', line))
-      : hanging('  ', `needs a builder for ${places.join(', ')}`, columns).map((line) =>
+      : hanging('  ', `needs a builder for ${needs.join(', ')}`, columns).map((line) =>
           paint('yellow', line),
         );
   return [...hanging('  ', words.join(', '), columns), ...builder];

@@ -103,7 +103,8 @@ function solvedLines({ segments, way }: BuildResult): readonly string[] {
         `${[place, instruction, platform && `for ${platform}`].filter(Boolean).join(' ')}${remark(kind, outcome)}: ${reason}`,
         ...(hint === null || outcome === 'reused' ? [] : [`  ${hint}`]),
       ]),
-      ...(notSplit === undefined ? [] : [`  not split: ${notSplit}`]),
+      ...(notSplit === undefined ? [] : [`  not split: ${notSplit.reason}`]),
+      ...(notSplit?.hint && outcome !== 'reused' ? [`  ${notSplit.hint}`] : []),
     ]);
 }
 

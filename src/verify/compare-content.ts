@@ -89,6 +89,26 @@ function toldLauncher({ interpreter, module, imported, called }: Launcher): stri
   return `${interpreter} ${module}:${called}${called.split('.')[0] === imported ? '' : ` (imports ${imported})`}`;
 }
 
+/**
+ * Two libraries that are the same but for what a debugger reads: a compiler puts in where it worked, which is a temporary directory
+ * of another name each time. Undefined if they are none, or differ otherwise.
+ */
+export function compareLibrary(here: TreeEntry, there: TreeEntry, built: Built): Verdict | undefined {
+  return isLibraryExcused(here, there, built) ? { excuse: 'debug-information' } : undefined;
+}
+
+/** Whether both sides compiled the file where it is installed. */
+export type Built = (path: string) => boolean;
+
+function isLibraryExcused(here: TreeEntry | undefined, there: TreeEntry | undefined, built: Built): boolean {
+  return (
+    here?.compiled !== undefined &&
+    here.compiled === there?.compiled &&
+    here.sha256 !== there.sha256 &&
+    built(here.path)
+  );
+}
+
 /** Two `uv_cache.json`, which differ in times alone; undefined if they are none, or differ otherwise. */
 export function compareUvCache(here: TreeEntry, there: TreeEntry): Verdict | undefined {
   return isUvCacheExcused(here, there) ? { excuse: 'uv-cache' } : undefined;
@@ -107,6 +127,7 @@ export function compareRecord(
   there: TreeEntry,
   image: Tree,
   plain: Tree,
+  built: Built,
 ): Verdict | undefined {
   if (!here.path.endsWith('.dist-info/RECORD')) return undefined;
   const ours = readRecord(here.text ?? '', here.path);
@@ -117,7 +138,9 @@ export function compareRecord(
     const [mine, yours] = [image.entries.get(path), plain.entries.get(path)];
     // Of modules that were copied without their launchers RECORD says what these would be.
     if (mine === undefined && yours === undefined) return /(?:^|\/)bin\/[^/]+$/.test(path);
-    return isLauncherExcused(mine, yours) || isUvCacheExcused(mine, yours);
+    return (
+      isLauncherExcused(mine, yours) || isUvCacheExcused(mine, yours) || isLibraryExcused(mine, yours, built)
+    );
   });
   return told === ''
     ? { excuse: 'record' }

@@ -1,13 +1,15 @@
 import {
+  type Built,
   compareBytecode,
   compareLauncher,
+  compareLibrary,
   compareRecord,
   compareUvCache,
   isUsedAlike,
   type Verdict,
 } from './compare-content.ts';
 import type { Difference, DifferenceKind, Excuse, TreeComparison } from './difference.ts';
-import { type CompareRules, homeCaches, isLeftByPip, isSolveNoise, isUvLock } from './excuses.ts';
+import { builtPaths, type CompareRules, homeCaches, isLeftByPip, isSolveNoise, isUvLock } from './excuses.ts';
 import type { Tree, TreeEntry } from './tree.ts';
 
 /**
@@ -19,7 +21,7 @@ import type { Tree, TreeEntry } from './tree.ts';
  */
 export function compareTrees(image: Tree, plain: Tree, rules: CompareRules): TreeComparison {
   const caches = homeCaches([image, plain], rules.homes);
-  const sides: Sides = { image, plain, rules, caches };
+  const sides: Sides = { image, plain, rules, caches, built: builtInBoth(image, plain) };
   const paths = new Set([...image.entries.keys(), ...plain.entries.keys()]);
   const differences: Difference[] = [];
   const excused: Partial<Record<Excuse, number>> = {};
@@ -37,6 +39,16 @@ interface Sides {
   readonly rules: CompareRules;
   /** The `.cache` directories of homes. */
   readonly caches: readonly string[];
+  readonly built: Built;
+}
+
+/** Found out when it is asked for the first time: RECORDs are many. */
+function builtInBoth(image: Tree, plain: Tree): Built {
+  let sets: readonly ReadonlySet<string>[] | undefined;
+  return (path) => {
+    sets ??= [builtPaths(image), builtPaths(plain)];
+    return sets.every((one) => one.has(path));
+  };
 }
 
 /** What is found at a path: differences, and names of exceptions that were made. */
@@ -100,12 +112,13 @@ function isSame(here: TreeEntry, there: TreeEntry): boolean {
   );
 }
 
-function contentVerdict(here: TreeEntry, there: TreeEntry, { image, plain }: Sides): Verdict {
+function contentVerdict(here: TreeEntry, there: TreeEntry, { image, plain, built }: Sides): Verdict {
   return (
     compareBytecode(here, there, image, plain) ??
     compareLauncher(here, there) ??
     compareUvCache(here, there) ??
-    compareRecord(here, there, image, plain) ?? {
+    compareLibrary(here, there, built) ??
+    compareRecord(here, there, image, plain, built) ?? {
       excuse: undefined,
       kind: 'content',
       image: describe(here),

@@ -34,8 +34,9 @@ export const EXCUSES = {
   'bytecode-sharing': 'bytecode of equal code objects that shares parts of them otherwise',
   'bytecode-of-pip-run':
     "bytecode of Python's own library, pip, setuptools and wheel that one side has and the other has not",
+  'debug-information': 'debug information and build ids of libraries that were compiled for the image',
   launcher: 'text of console scripts with the same interpreter and entry point',
-  record: 'order, bytecode lines and hashes of such launchers and uv_cache.json in RECORD',
+  record: 'order, bytecode lines and hashes of such launchers, libraries and uv_cache.json in RECORD',
   'uv-cache': 'times and inodes in the uv_cache.json of projects that uv has built',
   'uv-lock': 'empty files by which uv keeps other runs of it away, in /tmp',
   mtime: 'times of files, links and directories',

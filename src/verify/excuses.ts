@@ -1,3 +1,4 @@
+import { readRecord } from './record.ts';
 import { parentOf, type Tree, type TreeEntry } from './tree.ts';
 
 /** What may be excused beside what always may. */
@@ -25,6 +26,23 @@ export function isSolveNoise(path: string): boolean {
 /** True for what uv leaves in the directory of temporary files for each environment that is no virtual one. */
 export function isUvLock({ path, type, size }: TreeEntry): boolean {
   return type === 'file' && size === 0 && /^(?:var\/)?tmp\/uv-[0-9a-f]{16}\.lock$/.test(path);
+}
+
+/**
+ * Files of distributions that were built where they are installed. Of wheels from elsewhere the tags name what they need of a system
+ * (manylinux, musllinux); of those that pip or uv builds, the system itself.
+ */
+export function builtPaths({ entries }: Tree): ReadonlySet<string> {
+  const paths = new Set<string>();
+  for (const { path, text } of entries.values())
+    if (path.endsWith('.dist-info/RECORD') && isBuilt(path, entries))
+      for (const one of readRecord(text ?? '', path)?.keys() ?? []) paths.add(one);
+  return paths;
+}
+
+function isBuilt(record: string, entries: Tree['entries']): boolean {
+  const { text = '' } = entries.get(`${parentOf(record)}/WHEEL`) ?? {};
+  return /^Tag: \S+-linux_\w+\r?$/m.test(text);
 }
 
 /** The `.cache` directories of all homes, without a leading slash. */

@@ -1,18 +1,21 @@
 import { createHash } from 'node:crypto';
+import { withoutDebugInformation } from './elf.ts';
 import { LONGEST_LAUNCHER, parseLauncher } from './launcher.ts';
 import { canonicalCode } from './marshal.ts';
 import type { Bytecode, TreeEntry } from './tree.ts';
 
 /** What a comparison wants to know of a file's content. */
-export type FileFacts = Pick<TreeEntry, 'sha256' | 'machine' | 'bytecode' | 'launcher' | 'text'>;
+export type FileFacts = Pick<TreeEntry, 'sha256' | 'machine' | 'compiled' | 'bytecode' | 'launcher' | 'text'>;
 
 /** Larger ones are compared by their bytes alone. */
 const LARGEST_BYTECODE = 16 * 1024 * 1024;
+/** Debug information of larger ones is not told apart: it would have to be held. */
+const LARGEST_LIBRARY = 64 * 1024 * 1024;
 const LARGEST_TEXT = 32 * 1024 * 1024;
 
 /** The facts of what is no file. */
 export const NO_FACTS: FileFacts = {
-  ...{ sha256: '', machine: undefined },
+  ...{ sha256: '', machine: undefined, compiled: undefined },
   ...{ bytecode: undefined, launcher: undefined, text: undefined },
 };
 
@@ -35,6 +38,7 @@ export async function readFileFacts(
   if (use === undefined) return facts;
   const bytes = kept.length === 1 ? Buffer.from(kept[0] as Uint8Array) : Buffer.concat(kept);
   if (use === 'bytecode') return { ...facts, bytecode: readBytecode(bytes) };
+  if (use === 'library') return { ...facts, compiled: withoutDebugInformation(bytes) };
   if (use === 'launcher') return { ...facts, launcher: parseLauncher(bytes) };
   return { ...facts, text: bytes.toString('utf8') };
 }
@@ -49,9 +53,10 @@ function machineOf(head: Buffer): number | undefined {
   return isBigEndian ? head.readUInt16BE(18) : head.readUInt16LE(18);
 }
 
-function useOf(path: string, size: number): 'bytecode' | 'launcher' | 'text' | undefined {
+function useOf(path: string, size: number): 'bytecode' | 'library' | 'launcher' | 'text' | undefined {
   if (path.endsWith('.pyc')) return size <= LARGEST_BYTECODE ? 'bytecode' : undefined;
-  if (path === 'etc/passwd' || /\.dist-info\/(?:RECORD|uv_cache\.json)$/.test(path))
+  if (/\.so(?:\.\d+)*$/.test(path)) return size <= LARGEST_LIBRARY ? 'library' : undefined;
+  if (path === 'etc/passwd' || /\.dist-info\/(?:RECORD|WHEEL|uv_cache\.json)$/.test(path))
     return size <= LARGEST_TEXT ? 'text' : undefined;
   return size <= LONGEST_LAUNCHER ? 'launcher' : undefined;
 }

@@ -40,9 +40,11 @@ export interface TreeEntry {
   readonly layer: number;
   /** Of a program or library in ELF's form: the processor that it is for, as ELF numbers it. */
   readonly machine: number | undefined;
+  /** Of a library in ELF's form that has debug information: a hash of all the rest. @see withoutDebugInformation */
+  readonly compiled: string | undefined;
   readonly bytecode: Bytecode | undefined;
   readonly launcher: Launcher | undefined;
-  /** The content, as far as a comparison reads it: of RECORD and of /etc/passwd. */
+  /** The content, as far as a comparison reads it: of RECORD, WHEEL and /etc/passwd. */
   readonly text: string | undefined;
 }
 

@@ -14,6 +14,7 @@ import type { BuildResult } from '../../src/report/build-result.ts';
 import { PRINTED } from '../bake/sample.ts';
 
 const request = toBakeRequest({}, [], {});
+const AUTO = { cacheRepository: undefined, way: 'auto' } as const;
 const definition = readDefinition(JSON.stringify(PRINTED));
 
 function requestOf(raw: Readonly<Record<string, unknown>>, options: Readonly<Record<string, unknown>> = {}) {
@@ -148,29 +149,30 @@ test('layers are kept in one repository of each registry, the layer cache of eac
     cron: { tags: ['other.example/app:cron'] },
     none: {},
   });
-  const caches = Object.fromEntries(cachesOf({ cacheRepository: undefined }, all, all));
+  const caches = Object.fromEntries(cachesOf(AUTO, all, all));
   const ref = (text: string) => `type=registry,ref=${text}`;
   assert.deepEqual(caches, {
-    api: { repository: 'reg.example/shop/api', layers: ref('reg.example/shop/api:cache') },
-    worker: { repository: 'reg.example/shop/api', layers: ref('reg.example/shop/worker:cache') },
+    api: { repository: 'reg.example/shop/api', layers: ref('reg.example/shop/api:cache-api') },
+    worker: { repository: 'reg.example/shop/api', layers: ref('reg.example/shop/api:cache-worker') },
     cron: { repository: 'other.example/app', layers: ref('other.example/app:cache-cron') },
     jobs: { repository: 'other.example/app', layers: ref('other.example/app:cache-jobs') },
     none: {},
   });
+  assert.deepEqual(cachesOf(AUTO, [...all].reverse(), [...all].reverse()).get('worker'), caches.worker);
+  const solved = cachesOf({ ...AUTO, way: 'solved' }, all, all);
   assert.deepEqual(
-    cachesOf({ cacheRepository: undefined }, [...all].reverse(), [...all].reverse()).get('worker'),
-    caches.worker,
+    [solved.get('worker')?.layers, solved.get('cron')?.layers],
+    [ref('reg.example/shop/worker:cache'), ref('other.example/app:cache-cron')],
+    'beside the image that BuildKit pushes',
   );
-  assert.deepEqual(
-    cachesOf({ cacheRepository: undefined }, all, []).get('api'),
-    {},
-    'what is not pushed keeps nothing',
-  );
-  assert.deepEqual(cachesOf({ cacheRepository: 'reg.example/c' }, all, []).get('none'), {
+  assert.deepEqual(cachesOf(AUTO, all, []).get('api'), {}, 'what is not pushed keeps nothing');
+  assert.deepEqual(cachesOf({ ...AUTO, cacheRepository: 'reg.example/c' }, all, []).get('none'), {
     repository: 'reg.example/c',
     layers: ref('reg.example/c:cache-none'),
   });
-  assert.deepEqual(cachesOf({ cacheRepository: 'none' }, all, all).get('api'), { repository: 'none' });
+  assert.deepEqual(cachesOf({ ...AUTO, cacheRepository: 'none' }, all, all).get('api'), {
+    repository: 'none',
+  });
 });
 
 function planned(

@@ -256,33 +256,68 @@ EOT
   assert.equal((await imageOf(`${own}/secret:1`)).digest, result?.image?.digest);
 });
 
-test('the first target that fails ends the run, and says which it is', async () => {
-  await using project = await projectOf({
-    'docker-bake.json': JSON.stringify({
-      group: { default: { targets: ['c-later', 'b-wrong', 'a-right'] } },
-      target: Object.fromEntries(
-        Object.entries({
-          'a-right': 'LABEL a=1',
-          'b-wrong': 'RUN echo the reason && exit 3',
-          'c-later': 'LABEL c=1',
-        }).map(([name, line]) => [
-          name,
-          { 'dockerfile-inline': `FROM python:3.11-slim\n${line}\n`, tags: [`${own}/${name}:1`] },
-        ]),
-      ),
-    }),
+/** A bake file of targets that each have a Dockerfile of these lines. */
+function inline(
+  targets: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, object>> = {},
+): string {
+  const entries = Object.entries(targets).map(([name, lines]) => [
+    name,
+    {
+      'dockerfile-inline': `FROM python:3.11-slim\n${lines}\n`,
+      tags: [`${own}/${name}:1`],
+      ...more[name],
+    },
+  ]);
+  return JSON.stringify({
+    group: { default: { targets: Object.keys(targets) } },
+    target: Object.fromEntries(entries),
   });
+}
+
+test('targets are built side by side', async () => {
+  const id = `meet-${randomUUID().slice(0, 8)}`;
+  const meet = (own: string, other: string) =>
+    `RUN --mount=type=cache,id=${id},target=/meet touch /meet/${own} && timeout 120 sh -c 'until [ -e /meet/${other} ]; do sleep 0.2; done'`;
+  await using project = await projectOf({
+    'docker-bake.json': inline({ left: meet('left', 'right'), right: meet('right', 'left') }),
+  });
+  const { exitCode, stderr } = await layerwright(['bake', '--push'], { cwd: project.path });
+  assert.equal(exitCode, 0, stderr);
+  assert.match(stderr, /^left {2}\| (?:composed|solved) in /m);
+  assert.match(stderr, /^right \| (?:composed|solved) in /m);
+  for (const name of ['left', 'right']) await imageOf(`${own}/${name}:1`);
+});
+
+test('the first target that fails ends the others, and says which it is', async () => {
+  await using project = await projectOf({
+    'docker-bake.json': inline(
+      {
+        'a-slow': 'RUN sleep 600',
+        'b-wrong': 'RUN sleep 3 && echo the reason && exit 3',
+        'c-waits': 'LABEL c=1',
+      },
+      {
+        'c-waits': { 'dockerfile-inline': 'FROM wrong\nLABEL c=1\n', contexts: { wrong: 'target:b-wrong' } },
+      },
+    ),
+  });
+  const began = performance.now();
   const stderr = await refused(
     ['--push', '--metadata-file', 'm.json'],
     { cwd: project.path },
     1,
     'RUN_FAILED',
   );
-  assert.match(stderr, /target "b-wrong": .*\n?[\s\S]*dockerfile-inline of b-wrong|target "b-wrong"/);
+  assert.ok(performance.now() - began < 500_000, 'nobody waits for what is ended');
+  assert.match(stderr, /^error: target "b-wrong": /m);
   assert.match(stderr, /the reason/);
-  await imageOf(`${own}/a-right:1`);
+  assert.match(stderr, /^a-slow {2}\| ended$/m);
+  assert.match(stderr, /^b-wrong \| failed$/m);
+  assert.doesNotMatch(stderr, /^c-waits/m);
   const client = registryClient(testHost(), registry);
-  assert.equal(await client.headManifest(parseReference(`${own}/c-later:1`).path, '1'), undefined);
+  for (const name of ['a-slow', 'b-wrong', 'c-waits'])
+    assert.equal(await client.headManifest(parseReference(`${own}/${name}:1`).path, '1'), undefined);
   await assert.rejects(readFile(join(project.path, 'm.json')), { code: 'ENOENT' });
 });
 

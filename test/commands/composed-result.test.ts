@@ -55,13 +55,14 @@ test('a segment is composed, reused or solved, with what kept it from being comp
   assert.equal(composedResult(composedParts({ images })).reason, 'nothing has to run');
 });
 
-test('why a step that BuildKit ran is not split is told, if it was run now', () => {
-  const notSplit = '/usr/bin/ping has extended attributes';
-  const images = [imageFor('amd64', { solved: [{ request: { key: 'a' }, notSplit }] })];
+test('why a step that BuildKit ran is not split is told, whether it was run now or before', () => {
+  const notSplit = { reason: '/usr/bin/ping has extended attributes', hint: undefined };
+  const segments = [{ ...APT, notSplit }, REST];
+  const images = [imageFor('amd64', { walked: { segments } })];
   const solved = composedResult(composedParts({ images }));
   assert.deepEqual(
     solved.segments.map((segment) => segment.notSplit),
-    [notSplit, undefined],
+    [{ ...notSplit, hint: null }, undefined],
   );
   assert.equal('notSplit' in (composedResult(solving()).segments[0] ?? {}), false);
 });

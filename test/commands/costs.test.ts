@@ -72,3 +72,44 @@ test('copied files are named', async () => {
   const [one] = costliest(found);
   assert.deepEqual([one?.repeats, one?.copies], ['application', ['COPY a.txt /a', 'COPY . /app']]);
 });
+
+test('a wheel that BuildKit has to build first is what a build now has to run', async () => {
+  const found = await surveyed();
+  const line = 6;
+  const unknown = [
+    { kind: 'install', line, reason: 'building its wheel has to be run', mustRun: true },
+  ] as const;
+  const [first, ...rest] = costliest({
+    ...found,
+    walked: { ...found.walked, segments: [], unknown },
+  });
+  assert.deepEqual(rest, []);
+  assert.deepEqual(first, {
+    ...{ place: `${found.request.dockerfile.path}:6`, stage: 'dependencies' },
+    ...{ text: 'RUN pip install six==1.17.0', reason: 'building its wheel has to be run', hint: null },
+    ...{ state: 'missing', repeats: 'dependencies', copies: [], seconds: null },
+  });
+});
+
+test('why its segment is not split is told of an instruction that may install something, and of no other', async () => {
+  const found = await surveyed();
+  const notSplit = { reason: '/opt/null is a device or a pipe', hint: undefined };
+  const segments = found.walked.segments.map((one) => ({ ...one, notSplit }));
+  const told = (dockerfile: Survey) => costliest(dockerfile).flatMap((one) => (one.notSplit ? [one] : []));
+  assert.deepEqual(told({ ...found, walked: { ...found.walked, segments } }), []);
+  await using project = await projectOf({
+    Dockerfile: 'FROM python:3.11-slim\nRUN apt-get update && pip install six==1.17.0\n',
+  });
+  const request = toBuildRequest({}, project.path, { platform: ['linux/amd64'] });
+  const [other] = await survey(testHost(), request, { offline: true });
+  assert.ok(other && isSurveyed(other));
+  assert.deepEqual(
+    other.walked.segments.map(({ kind }) => kind),
+    ['split'],
+  );
+  const again = other.walked.segments.map((one) => ({ ...one, notSplit }));
+  assert.deepEqual(
+    told({ ...other, walked: { ...other.walked, segments: again } }).map((one) => one.notSplit),
+    [{ reason: notSplit.reason, hint: null }],
+  );
+});

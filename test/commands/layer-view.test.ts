@@ -15,6 +15,9 @@ const source: LayerSource = {
   isThere: async () => true,
   get: async ({ key }) => outcomes[key] as LayerOutcome,
   forget: () => {},
+  uncompiled: async () => [],
+  order: async () => [],
+  compileBy: () => {},
 };
 
 test('what one build has had made is found by the next, and stays made for the first', async () => {

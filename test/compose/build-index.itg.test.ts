@@ -90,7 +90,7 @@ test('without a wheel for the platform --way composed says so, and why', async (
     shop,
     'NOT_COMPOSABLE',
     1,
-    /Dockerfile:4: RUN: resolving with source distributions .* has to be run by BuildKit, once/,
+    /Dockerfile:4: RUN: resolving by the tool of the image .* has to be run by BuildKit, once/,
   );
 });
 

@@ -149,15 +149,28 @@ test('an installation that runs otherwise than usual has to run', () => {
   assert.deepEqual(shapeOf(`${FROM}SHELL ["python", "-c"]\nRUN pip install a==1\n`), ['solved 0-1']);
 });
 
-test('a user who may not write there has to run pip himself', () => {
-  assert.deepEqual(shapeOf(`${FROM}USER 1000\nRUN pip install a==1\n`), ['solved 0-1']);
-  for (const user of ['root', '0', '0:0', 'root:root', '0:'])
-    assert.deepEqual(shapeOf(`${FROM}USER ${user}\nRUN pip install a==1\n`).at(-1), 'install 1', user);
-  assert.deepEqual(
-    shapeOf(`${FROM}USER root:users\nRUN pip install a==1\n`),
-    ['solved 0-1'],
-    'another group',
-  );
+test('whoever USER is may install: what that user may write is seen in the image', () => {
+  for (const user of ['root', '0', '0:0', 'root:root', '0:', '1000', 'app', 'root:users'])
+    assert.deepEqual(shapeOf(`${FROM}USER ${user}\nRUN pip install a==1\n`), ['plain 0', 'install 1'], user);
+});
+
+test('what only root surely has is left to be run for others', () => {
+  const run = (text: string) => shapeOf(`${FROM}USER app\nWORKDIR /app\nRUN ${text}\n`).at(-1);
+  assert.equal(run('--mount=type=cache,target=/home/app/.cache/pip pip install a==1'), 'install 2');
+  const cached = 'target=/home/app/.cache/uv uv pip install --system a==1';
+  assert.equal(run(`--mount=type=cache,${cached}`), 'solved 0-2');
+  assert.equal(run(`--mount=type=cache,uid=1000,${cached}`), 'install 2');
+  assert.equal(run('poetry config virtualenvs.create false && poetry install --no-root'), 'solved 0-2');
+  const secrets = new Map([['netrc', 'machine example.org login a password b\n']]);
+  const secret = 'RUN --mount=type=secret,id=netrc,target=/root/.netrc pip install a==1\n';
+  assert.deepEqual(shapeOf(`${FROM}${secret}`, { secrets }), ['install 0']);
+  assert.deepEqual(shapeOf(`${FROM}USER app\n${secret}`, { secrets }), ['solved 0-1']);
+});
+
+test('an environment of another user is made below WORKDIR and USER, which decide whose it is', () => {
+  const text = 'WORKDIR /app\nUSER app\nCOPY a a\nRUN python -m venv .venv && .venv/bin/pip install a==1\n';
+  const shape = shapeOf(`${FROM}${text}`);
+  assert.deepEqual(shape, ['plain 0', 'plain 1', 'skeleton of 3', 'plain 2', 'install 3']);
 });
 
 test('a line that turned out not to be composable is solved, with its reason', () => {

@@ -158,3 +158,40 @@ test('something else under the name of a record is none', () => {
   assert.equal(readRecord({ ...BEFORE, layers: {} }), undefined);
   assert.deepEqual(readRecord(JSON.parse(JSON.stringify(BEFORE))), BEFORE);
 });
+
+const PROJECT = { name: 'weather', version: '0.1.0', source: '/app', wheel: 'a'.repeat(16) };
+const WITH_PROJECT: BuildRecord = {
+  ...BEFORE,
+  dependencies: [...BEFORE.dependencies, PROJECT],
+  layers: [...BEFORE.layers, layer('bucket-12: weather 0.1.0', 'k8', { bytes: 3_000 })],
+};
+
+test('a project whose wheel is another one was built anew, whatever its version', () => {
+  const rebuilt = (wheel: string, version = '0.1.0') => ({
+    dependencies: WITH_PROJECT.dependencies.with(-1, { ...PROJECT, version, wheel }),
+    layers: WITH_PROJECT.layers.with(-1, layer(`bucket-12: weather ${version}`, 'k9', { bytes: 3_100 })),
+  });
+  assert.deepEqual(texts(rebuilt('b'.repeat(16)), WITH_PROJECT), [
+    '/app: the project weather 0.1.0 was built anew; 1 of 7 layers, 3.1 kB',
+  ]);
+  assert.deepEqual(texts(rebuilt('b'.repeat(16), '0.2.0'), WITH_PROJECT), [
+    '/app: weather 0.1.0 -> 0.2.0; 1 of 7 layers, 3.1 kB',
+  ]);
+  const dependencies = BEFORE.dependencies.map((one) => ({ ...one, wheel: 'c'.repeat(16) }));
+  const other = dependencies.with(1, { ...(dependencies[1] as (typeof dependencies)[number]), wheel: 'd' });
+  const layers = BEFORE.layers.with(1, layer('numpy 2.1.0', 'k4'));
+  assert.deepEqual(texts({ dependencies: other, layers }, { ...BEFORE, dependencies }), [
+    'requirements.txt: numpy 2.1.0 has another wheel; 1 of 7 layers, 1.0 MB',
+  ]);
+});
+
+test('what a plan does not know yet is not gone', () => {
+  const { layers, dependencies } = BEFORE;
+  const open = (isOpen: BuildRecord['isOpen'] & (true | 'mustRun')) =>
+    compareRecords(WITH_PROJECT, { ...WITH_PROJECT, layers, dependencies, isOpen }).map((one) =>
+      changeText(one),
+    );
+  assert.deepEqual(open('mustRun'), ['/app: the project weather is built anew']);
+  assert.deepEqual(open(true), []);
+  assert.deepEqual(texts({ layers, dependencies }, WITH_PROJECT), ['/app: weather 0.1.0 is gone']);
+});

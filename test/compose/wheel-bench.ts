@@ -5,11 +5,12 @@ import { gatherBuildFacts } from '../../src/commands/build-facts.ts';
 import { toBuildRequest } from '../../src/commands/build-request.ts';
 import { openComposition } from '../../src/commands/compose/open-composition.ts';
 import { hostPlatform } from '../../src/commands/compose/platforms.ts';
+import { sideJobs } from '../../src/commands/compose/side-jobs.ts';
 import type { ReadFacts } from '../../src/commands/compose/suits.ts';
-import { wheelBuilder } from '../../src/commands/compose/wheel-runner.ts';
 import { openWorkshop } from '../../src/commands/compose/workshop.ts';
 import { imageOf } from '../../src/compose/compose.ts';
 import { pythonOf } from '../../src/compose/install/environment.ts';
+import type { SideJob } from '../../src/compose/solve/side-job.ts';
 import type { ImageState } from '../../src/compose/state.ts';
 import { NotComposable } from '../../src/compose/state.ts';
 import { walk } from '../../src/compose/walk.ts';
@@ -18,7 +19,6 @@ import { type SourceResolver, sourceResolver } from '../../src/compose/wheels/wh
 import {
   type BuiltWheel,
   type NotBuilt,
-  type WheelJob,
   type WheelSource,
   wheelSource,
 } from '../../src/compose/wheels/wheel-source.ts';
@@ -36,7 +36,7 @@ export interface Bench extends AsyncDisposable {
   readonly resolve: SourceResolver;
   readonly python: PythonFacts;
   /** What BuildKit was asked. */
-  readonly jobs: readonly WheelJob[];
+  readonly jobs: readonly SideJob[];
   /** What was said on the terminal. */
   readonly said: () => string;
   readonly composition: Awaited<ReturnType<typeof openComposition>>;
@@ -82,13 +82,13 @@ export async function wheelBench(
   const { state } = walked;
   const node = composer.request.graph.ancestry.at(-1);
   assert.ok(node);
-  const runner = wheelBuilder(workshop, host, whole.request, whole.facts, whole.plan);
-  const jobs: WheelJob[] = [];
+  const runner = sideJobs(workshop, host, whole.request, whole.facts, whole.plan);
+  const jobs: SideJob[] = [];
   const options = {
     ...{ dockerfile, keeper, maySolve, steps: composer.steps },
     readyToSolve: composer.readyToSolve,
     imageOf: async (one: ImageState) => (await imageOf(composer, one)).image,
-    run(job: WheelJob) {
+    run(job: SideJob) {
       jobs.push(job);
       return runner.run(job);
     },

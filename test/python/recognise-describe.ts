@@ -9,7 +9,6 @@ export const BASE: RunStep = {
   env: { PATH: '/usr/local/bin:/usr/bin', PYTHON_VERSION: '3.11.2', LANG: 'C.UTF-8' },
   workdir: '/app',
   user: '',
-  environmentWritable: true,
   pipConfigurations: [],
   poetryConfigurations: [],
 };

@@ -22,7 +22,17 @@ const RESULT: ExplainResult = {
     },
   ],
   counts: {
-    ...{ layers: 61, exact: true, unknown: 0, given: 7, there: 52, missing: 1, small: 1, missingBytes: 18e6 },
+    ...{
+      layers: 61,
+      exact: true,
+      unknown: 0,
+      given: 7,
+      there: 52,
+      missing: 1,
+      compiled: 0,
+      small: 1,
+      missingBytes: 18e6,
+    },
   },
   solved: [APT],
 };
@@ -81,4 +91,13 @@ test('it fits a narrow terminal, and colour changes nothing but the look', () =>
   const coloured = explainText(RESULT, { colour: true, columns: 80 });
   assert.notEqual(coloured, explainText(RESULT, { colour: false, columns: 80 }));
   assert.equal(stripVTControlCharacters(coloured), explainText(RESULT, { colour: false, columns: 80 }));
+});
+
+test('why what was installed is not split, and what helps', () => {
+  const notSplit = { reason: '90 MB of it are hard links', hint: 'Keep the cache out of the image.' };
+  assert.deepEqual(lines({ solved: [{ ...APT, notSplit }] }).slice(-3), [
+    `    not split: ${notSplit.reason}`,
+    `    ${notSplit.hint}`,
+    '',
+  ]);
 });

@@ -183,10 +183,14 @@ test('what BuildKit solved is told with its reasons, and what would help', () =>
 });
 
 test('why a step that BuildKit ran is not split is told below its reasons', () => {
-  const notSplit = '/usr/bin/ping has extended attributes';
+  const notSplit = { reason: '90 MB of it are hard links', hint: 'Keep the cache out of the image.' };
   const said = lines(composedBuild({ segments: [{ ...APT, notSplit }] }));
-  const at = said.indexOf(`            not split: ${notSplit}`);
+  const at = said.indexOf(`            not split: ${notSplit.reason}`);
   assert.match(said[at - 1] ?? '', /A version that has a wheel would be composed/);
+  assert.equal(said[at + 1]?.trim(), notSplit.hint);
+  const reused = lines(composedBuild({ segments: [{ ...APT, outcome: 'reused', notSplit }] }));
+  assert.ok(reused.includes(`            not split: ${notSplit.reason}`), reused.join('\n'));
+  assert.ok(!reused.some((line) => line.includes(notSplit.hint)), 'without advice');
 });
 
 test('what was solved by an earlier build is told to be reused, without advice', () => {

@@ -5,14 +5,15 @@ import type { TargetCaches } from './targets.ts';
 
 /**
  * Where each target keeps its caches. Layers are found again by all targets of a registry in one repository: that of
- * `--cache-repo`, else that of the registry's first target by name. The layer cache is a tag, so each target has one of its own.
+ * `--cache-repo`, else that of the registry's first target by name. The layer cache is a tag, so each target has one of its own; it is
+ * beside the layers, which BuildKit would send once more to another repository, and beside the image where all is solved.
  *
  * Pure: the same for the same targets, whatever their order.
  *
  * @param pushed those of the targets that are pushed under tags: a build that pushes nothing keeps nothing, unless it is told where
  */
 export function cachesOf(
-  request: Pick<BakeRequest, 'cacheRepository'>,
+  request: Pick<BakeRequest, 'cacheRepository' | 'way'>,
   targets: readonly BakeTarget[],
   pushed: readonly BakeTarget[],
 ): ReadonlyMap<string, TargetCaches> {
@@ -25,12 +26,11 @@ export function cachesOf(
       return { repository: cacheRepository, layers: layerCache(cacheRepository, `cache-${name}`) };
     const own = repositories.get(name);
     if (own === undefined) return {};
-    const first = named.find(([, one]) => one !== undefined && domainOf(one) === domainOf(own));
-    const isShared = named.filter(([, one]) => one === own).length > 1;
-    return {
-      repository: first?.[1] ?? own,
-      layers: layerCache(own, isShared ? `cache-${name}` : 'cache'),
-    };
+    const near = named.filter(([, one]) => one !== undefined && domainOf(one) === domainOf(own));
+    const repository = near[0]?.[1] ?? own;
+    const beside = request.way === 'solved' ? near.filter(([, one]) => one === own) : near;
+    const tag = beside.length > 1 ? `cache-${name}` : 'cache';
+    return { repository, layers: layerCache(request.way === 'solved' ? own : repository, tag) };
   };
   return new Map(targets.map((target) => [target.name, cachesFor(target)]));
 }

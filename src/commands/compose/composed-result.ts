@@ -20,7 +20,10 @@ import {
 } from '../../report/build-result.ts';
 
 /** What of a segment is told. */
-export type ResultSegment = Pick<WalkedSegment, 'kind' | 'stage' | 'fromLine' | 'toLine' | 'why'> & {
+export type ResultSegment = Pick<
+  WalkedSegment,
+  'kind' | 'stage' | 'fromLine' | 'toLine' | 'why' | 'notSplit'
+> & {
   readonly request: Pick<SolveRequest, 'key'> | undefined;
 };
 
@@ -31,10 +34,7 @@ export interface ResultImage {
     readonly walked: { readonly segments: readonly ResultSegment[] };
     readonly layers: readonly ComposedLayer[];
     /** What BuildKit solved in this run. */
-    readonly solved: readonly {
-      readonly request: Pick<SolveRequest, 'key'>;
-      readonly notSplit?: string | undefined;
-    }[];
+    readonly solved: readonly { readonly request: Pick<SolveRequest, 'key'> }[];
   };
   readonly image: {
     readonly digest: string;
@@ -157,7 +157,7 @@ function distinctLayers(images: readonly ResultImage[]): readonly ComposedLayer[
 /** A segment that came about in the same way for each platform is told once, else with the platform. */
 function segmentsResult(images: readonly ResultImage[]): readonly SegmentResult[] {
   const all = images.flatMap(({ platform, composed: { walked, solved } }) => {
-    const keys = new Map(solved.map(({ request, notSplit }) => [request.key, notSplit]));
+    const keys = new Set(solved.map(({ request }) => request.key));
     return walked.segments.map((segment) => ({
       platform: platformText(platform),
       segment: segmentResult(segment, keys),
@@ -201,14 +201,10 @@ function foremost<T extends { readonly outcome: string }>(
   return [...all].sort((a, b) => order.indexOf(a.outcome) - order.indexOf(b.outcome)).slice(0, 1);
 }
 
-/** @param solved why each that was solved in this run was not split, by its key */
-function segmentResult(
-  segment: ResultSegment,
-  solved: ReadonlyMap<string, string | undefined>,
-): SegmentResult {
-  const { kind, stage, fromLine, toLine, why, request } = segment;
+/** @param solved keys of those that were solved in this run */
+function segmentResult(segment: ResultSegment, solved: ReadonlySet<string>): SegmentResult {
+  const { kind, stage, fromLine, toLine, why, request, notSplit } = segment;
   const isNew = request !== undefined && solved.has(request.key);
-  const notSplit = request && solved.get(request.key);
   return {
     ...{ kind, stage, fromLine, toLine },
     outcome: kind === 'composed' ? 'composed' : isNew ? 'solved' : 'reused',
@@ -218,7 +214,7 @@ function segmentResult(
       reason,
       hint: hint ?? null,
     })),
-    ...(notSplit !== undefined && { notSplit }),
+    ...(notSplit && { notSplit: { reason: notSplit.reason, hint: notSplit.hint ?? null } }),
   };
 }
 

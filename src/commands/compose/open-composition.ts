@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { CacheRepository } from '../../cache/repository.ts';
+import { compileElsewhere } from '../../compose/compile/compile-elsewhere.ts';
 import { type Composer, imageOf } from '../../compose/compose.ts';
 import { DEPENDENCY_TIME } from '../../compose/install/install-layers.ts';
 import { layerWheels } from '../../compose/install/layer-wheels.ts';
@@ -25,8 +26,8 @@ import { readSecrets } from './build-secrets.ts';
 import { layerView } from './layer-view.ts';
 import { hostPlatform, planFor } from './platforms.ts';
 import { type SegmentSolver, segmentSolver } from './segment-solver.ts';
+import { sideJobs } from './side-jobs.ts';
 import type { ReadFacts } from './suits.ts';
-import { wheelBuilder } from './wheel-runner.ts';
 import type { Workshop } from './workshop.ts';
 
 /** Everything that composing one image takes. It lasts as long as its workshop. */
@@ -69,9 +70,9 @@ export async function openComposition(
   const { cache, keeper, recent, locks, images, reuses } = stock;
   const layers = layerView(stock.layers, stock.makers, request);
   const directory = resolve(host.cwd, request.context);
-  const builder = wheelBuilder(workshop, host, request, facts, plan);
+  const jobs = sideJobs(workshop, host, request, facts, plan);
   const building: Omit<WheelSourceOptions, 'keeper'> = {
-    ...{ dockerfile: facts.dockerfile, steps, run: builder.run },
+    ...{ dockerfile: facts.dockerfile, steps, run: jobs.run },
     maySolve: request.wishes.way !== 'composed' && !workshop.looksOnly,
     readyToSolve: () => composer.readyToSolve(),
     imageOf: async (state) => (await imageOf(composer, state)).image,
@@ -120,6 +121,14 @@ export async function openComposition(
     readyToPush: () => readyToPush(''),
     solve: solver.solve,
     hasSolved: world.hasSolved,
+    compile: (all) =>
+      compileElsewhere(
+        {
+          ...{ layers, steps, base: images.base, run: jobs.run, subdirectory: workshop.subdirectory },
+          ...{ maySolve: composer.maySolve, path: facts.dockerfile.path, hostPlatform: hostPlatform() },
+        },
+        all,
+      ),
     subdirectory: workshop.subdirectory,
     compilerFor: workshop.compilerFor,
     alsoWanted: images.reader.alsoWanted,
@@ -130,8 +139,8 @@ export async function openComposition(
     ...{ cache, keeper, recent, platform, created, composer },
     solver: {
       ...solver,
-      builder: () => solver.builder() ?? builder.builder(),
-      states: () => [...solver.states(), ...builder.states()],
+      builder: () => solver.builder() ?? jobs.builder(),
+      states: () => [...solver.states(), ...jobs.states()],
     },
     forget(blobs) {
       layers.forget(blobs);

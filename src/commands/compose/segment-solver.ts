@@ -8,9 +8,13 @@ import { continueFrom } from '../../dockerfile/cut.ts';
 import { parseDockerfile } from '../../dockerfile/parse.ts';
 import { normalPlatform, platformText } from '../../dockerfile/platform.ts';
 import { type Builder, inspectBuilder } from '../../engine/builder.ts';
+import { parseEntry } from '../../engine/buildx.ts';
 import type { BuildState } from '../../engine/progress.ts';
+import { knownError, LayerwrightError } from '../../errors.ts';
 import { kindOf } from '../../host/files.ts';
 import type { Host } from '../../host/host.ts';
+import { inParallel } from '../../host/parallel.ts';
+import { parseReference, repositoryOf } from '../../image/reference.ts';
 import { type BuildPlan, formatCsv } from '../../plan/build-plan.ts';
 import { buildxCall } from '../build-call.ts';
 import type { GatheredFacts } from '../build-facts.ts';
@@ -21,6 +25,9 @@ import { builderNeeds, cacheReferences } from '../prepare.ts';
 import { canRun, hostPlatform } from './platforms.ts';
 import type { ReadFacts } from './suits.ts';
 import type { Workshop } from './workshop.ts';
+
+/** Layers that are mounted at a time. */
+const MOUNTS_AT_ONCE = 8;
 
 /** Solves segments by BuildKit; the builder is chosen, or started, when the first one comes. */
 export interface SegmentSolver {
@@ -71,12 +78,20 @@ export function segmentSolver(
         throw error;
       });
       const own = await segmentFacts(facts, segment, from, await workshop.subdirectory());
-      const segmentPlan = { ...plan, tags: [], outputs: [outputTo(target, cacheName, request)] };
+      const segmentPlan = {
+        ...{ ...plan, tags: [], outputs: [outputTo(target, cacheName, request)] },
+        ...(isForNobody(segment, target, request) && { cacheTo: [] }),
+      };
       const segmentRequest = requestOf(request, facts, trusted);
       await using handover = await handOver(host, segmentRequest, own, segmentPlan, builder);
       const call = handover.applyTo(buildxCall(segmentRequest, own, segmentPlan, looks, []));
+      // It is only a saving: what a registry does not let us do, BuildKit does.
+      await mountBelow(workshop, segment, segmentPlan).catch(() => {});
       const began = host.clock.monotonicMs();
-      const { state } = await runBuildx(host, segmentRequest, call, handover.builder);
+      const running = runBuildx(host, segmentRequest, call, handover.builder);
+      const { state } = await running.catch((error: unknown) => {
+        throw fullHere(error, target);
+      });
       states.push(state);
       seconds.set(segment.key, Math.round(host.clock.monotonicMs() - began) / 1000);
     },
@@ -90,11 +105,52 @@ export function segmentSolver(
   };
 }
 
-/** What goes to this machine is read there, and compressed when it is laid out anew. */
+/**
+ * True if no later build would find anything in a layer cache of the segment: of a single RUN that reads no stage, whatever changes
+ * what BuildKit looks at changes the segment's key as well. What is split would be kept twice, once as one large layer.
+ */
+function isForNobody(
+  { node, from, to, volatile }: SolveRequest,
+  { kind }: SolveTarget,
+  { wishes }: BuildRequest,
+): boolean {
+  if (kind !== 'layout' || volatile || wishes.cacheTo.length > 0) return false;
+  const runs = node.instructions
+    .slice(from, to + 1)
+    .flatMap((one, at) => (one.kind === 'run' ? [from + at] : []));
+  const readsStage = node.reads.some(
+    ({ instruction, source }) => source.kind === 'stage' && instruction >= from && instruction <= to,
+  );
+  return runs.length === 1 && runs[0] === to && !readsStage;
+}
+
+/** What is below, in the repositories of layer caches: BuildKit's export would send it, though their registry has it elsewhere. */
+async function mountBelow(
+  { repository }: Workshop,
+  { parent }: SolveRequest,
+  { cacheTo }: Pick<BuildPlan, 'cacheTo'>,
+): Promise<void> {
+  const references = cacheTo.flatMap((spec) => parseEntry('--cache-to', spec).ref ?? []);
+  for (const name of new Set(references.map((reference) => repositoryOf(parseReference(reference)))))
+    await inParallel(parent.layers, MOUNTS_AT_ONCE, async (layer) => {
+      const from = layer.kind === 'given' ? layer.blob.repository : undefined;
+      if (layer.kind !== 'given' || from === undefined || from === name) return;
+      await repository(name).mountBlob(layer.blob.descriptor.digest, from);
+    });
+}
+
+/** The disk that is full is this machine's, where buildx writes what was solved, and not the builder's. */
+function fullHere(error: unknown, target: SolveTarget): unknown {
+  const isFull = error instanceof LayerwrightError && error.code === 'DISK_FULL';
+  if (!isFull || target.kind !== 'layout' || !error.message.includes(target.directory)) return error;
+  return knownError(Object.assign(new Error(error.message), { code: 'ENOSPC', path: target.directory }));
+}
+
+/** Compressed as the image, on this machine too: whatever a layer's first export is, BuildKit's cache export pushes. */
 function outputTo(target: SolveTarget, cacheName: string, { wishes }: BuildRequest): string {
-  if (target.kind === 'layout')
-    return formatCsv({ type: 'oci', tar: 'false', dest: target.directory, compression: 'uncompressed' });
   const { compression } = wishes;
+  if (target.kind === 'layout')
+    return formatCsv({ type: 'oci', tar: 'false', dest: target.directory, compression });
   const name = `${cacheName}:${target.tag}`;
   return formatCsv({ type: 'image', push: 'true', name, 'oci-mediatypes': 'true', compression });
 }

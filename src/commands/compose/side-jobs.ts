@@ -1,8 +1,6 @@
 import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { INDEX_SECRET_ID, JOB_CONTEXT } from '../../compose/wheels/wheel-dockerfile.ts';
-import { WHEEL_PROGRAM } from '../../compose/wheels/wheel-program.ts';
-import type { WheelJob, WheelRunner } from '../../compose/wheels/wheel-source.ts';
+import { JOB_CONTEXT, JOB_SECRET_ID, type RunSideJob, type SideJob } from '../../compose/solve/side-job.ts';
 import { parseDockerfile } from '../../dockerfile/parse.ts';
 import { platformText } from '../../dockerfile/platform.ts';
 import type { Builder } from '../../engine/builder.ts';
@@ -19,9 +17,9 @@ import { builderNeeds } from '../prepare.ts';
 import type { ReadFacts } from './suits.ts';
 import type { Workshop } from './workshop.ts';
 
-/** Builds wheels by BuildKit, on the builder that segments are solved by. */
-export interface WheelBuilder {
-  readonly run: WheelRunner;
+/** Runs jobs by BuildKit, on the builder that segments are solved by. */
+export interface SideJobs {
+  readonly run: RunSideJob;
   /** The builder, if one was needed. */
   readonly builder: () => Builder | undefined;
   /** What BuildKit said, in order of the ends. */
@@ -29,16 +27,16 @@ export interface WheelBuilder {
 }
 
 /**
- * @param host ends what is built with its signal
+ * @param host ends what runs with its signal
  * @param plan of the image's platform alone
  */
-export function wheelBuilder(
+export function sideJobs(
   workshop: Pick<Workshop, 'builder' | 'subdirectory'>,
   host: Host,
   request: BuildRequest,
   facts: ReadFacts,
   plan: BuildPlan,
-): WheelBuilder {
+): SideJobs {
   let ready: Builder | undefined;
   const states: BuildState[] = [];
   return {
@@ -71,21 +69,20 @@ interface HandedIn {
   readonly secrets: readonly string[];
 }
 
-async function handedIn({ order, secret }: WheelJob, directory: string): Promise<HandedIn> {
+async function handedIn({ files, contexts: more, secret }: SideJob, directory: string): Promise<HandedIn> {
   const program = join(directory, 'job');
   await mkdir(program);
-  const files = { 'job.py': WHEEL_PROGRAM, 'job.json': JSON.stringify(order) };
   for (const [name, text] of Object.entries(files)) {
     await writeFile(join(program, name), text);
     // Whatever the umask here: any USER must be able to read it there.
     await chmod(join(program, name), 0o644);
   }
   await chmod(program, 0o755);
-  const contexts = [`${JOB_CONTEXT}=${program}`];
+  const contexts = Object.entries({ [JOB_CONTEXT]: program, ...more }).map((pair) => pair.join('='));
   if (Object.keys(secret).length === 0) return { contexts, secrets: [] };
   const file = join(directory, 'index.json');
   await writeFile(file, JSON.stringify(secret), { mode: 0o600 });
-  return { contexts, secrets: [formatCsv({ type: 'file', id: INDEX_SECRET_ID, src: file })] };
+  return { contexts, secrets: [formatCsv({ type: 'file', id: JOB_SECRET_ID, src: file })] };
 }
 
 /** What belongs to an image is left out: nothing is pushed. */
@@ -108,7 +105,7 @@ function requestOf(request: BuildRequest, { contexts, secrets }: HandedIn): Buil
 
 async function jobFacts(
   facts: ReadFacts,
-  { dockerfile: text }: WheelJob,
+  { dockerfile: text }: SideJob,
   directory: string,
 ): Promise<GatheredFacts> {
   const file = join(directory, 'Dockerfile');

@@ -1,3 +1,4 @@
+import { isInstaller } from '../../compose/solve/may-install.ts';
 import type { WalkedSegment } from '../../compose/solve/segments.ts';
 import type { Obstacle } from '../../compose/state.ts';
 import { type StageNode, stageNode } from '../../dockerfile/graph.ts';
@@ -16,6 +17,8 @@ export function costliest(survey: Survey): readonly ExplainedInstruction[] {
       told: explained(survey, segment, obstacle, seconds.get(segment.request?.key ?? '') ?? null),
     })),
   );
+  for (const { line, reason, mustRun } of walked.unknown)
+    if (mustRun) found.push({ line, told: unbuilt(survey, line, reason) });
   const rank = ({ told }: (typeof found)[number]) =>
     (told.state === 'missing' ? 0 : RANK.length) + RANK.indexOf(told.repeats);
   return found
@@ -29,10 +32,28 @@ function explained(
   { place, line, reason, hint }: Obstacle,
   seconds: number | null,
 ): ExplainedInstruction {
-  const { repeats, copies } = repetition(survey, segment);
+  const { request } = segment;
+  const { repeats, copies } =
+    request === undefined || request.volatile ? ALWAYS : repetition(survey, request.node, request.to);
+  const text = textAt(survey, line);
+  const notSplit = isInstaller(text) ? segment.notSplit : undefined;
   return {
-    ...{ place, stage: segment.stage, text: textAt(survey, line), reason, hint: hint ?? null },
+    ...{ place, stage: segment.stage, text, reason, hint: hint ?? null },
     ...{ state: segment.isThere ? 'there' : 'missing', repeats, copies, seconds },
+    ...(notSplit && { notSplit: { reason: notSplit.reason, hint: notSplit.hint ?? null } }),
+  };
+}
+
+/** A wheel that BuildKit has to build: once it is there, the instruction is composed. */
+function unbuilt(survey: Survey, line: number, reason: string): ExplainedInstruction {
+  const { dockerfile, graph } = survey.request;
+  const node = graph.stages.find(({ instructions }) => instructions.some((one) => one.line === line));
+  const at = node?.instructions.findIndex((one) => one.line === line) ?? 0;
+  return {
+    place: `${dockerfile.path}:${line}`,
+    stage: node?.stage.name ?? `stage ${node?.stage.index ?? 0}`,
+    ...{ text: textAt(survey, line), reason, hint: null, state: 'missing', seconds: null },
+    ...(node === undefined ? { repeats: 'always', copies: [] } : repetition(survey, node, at)),
   };
 }
 
@@ -42,13 +63,14 @@ function textAt({ request }: Survey, line: number): string {
   return oneLine(found?.scanned.logical ?? '');
 }
 
-/** When a segment runs again: by what stands above it, and by what it copies itself. */
+const ALWAYS = { repeats: 'always', copies: [] } as const;
+
+/** When what ends with an instruction runs again: by what stands above it, and by what it copies itself. */
 function repetition(
   { walked, request: { graph } }: Survey,
-  { request }: WalkedSegment,
+  node: StageNode,
+  to: number,
 ): Pick<ExplainedInstruction, 'repeats' | 'copies'> {
-  if (request === undefined || request.volatile) return { repeats: 'always', copies: [] };
-  const { node, to } = request;
   const above: { node: StageNode; at: number }[] = node.instructions
     .slice(0, to + 1)
     .map((_, at) => ({ node, at }));

@@ -85,7 +85,7 @@ function pythonOf({ files, config }: GivenImage): PlanPython | null {
 
 function segmentOf(
   { walked, there }: Survey,
-  { kind, stage, fromLine, toLine, why, isThere, layers }: WalkedSegment,
+  { kind, stage, fromLine, toLine, why, isThere, layers, notSplit }: WalkedSegment,
 ): PlanSegment {
   const offline = there === undefined;
   const isUnknown = walked.unknown.some(({ line }) => fromLine <= line && line <= toLine);
@@ -97,6 +97,7 @@ function segmentOf(
     reasons: why.map(({ place, instruction, reason, hint }) => ({
       ...{ place, instruction, reason, hint: hint ?? null },
     })),
+    ...(notSplit && { notSplit: { reason: notSplit.reason, hint: notSplit.hint ?? null } }),
   };
 }
 
@@ -104,11 +105,16 @@ function dependenciesOf(survey: Survey): readonly PlanDependencies[] {
   const { walked, request } = survey;
   const known = walked.installs.map((step) => stepOf(survey, step));
   const installs = walked.unknown.filter(({ kind }) => kind === 'install');
-  const unknown = installs.map(({ line, reason }): { line: number; step: PlanDependencies } => ({
+  const unknown = installs.map(({ line, reason, mustRun }): { line: number; step: PlanDependencies } => ({
     line,
     step: {
       ...{ place: `${request.dockerfile.path}:${line}`, stage: stageAt(survey, line), files: [] },
-      ...{ lock: 'unknown', reason: whyUnknown(survey, line, reason), distributions: [], warnings: [] },
+      ...{
+        lock: 'unknown',
+        reason: mustRun ? reason : whyUnknown(survey, line, reason),
+        distributions: [],
+        warnings: [],
+      },
     },
   }));
   return [...known, ...unknown].sort((a, b) => a.line - b.line).map(({ step }) => step);
@@ -176,7 +182,7 @@ function layerOf(survey: Survey, layer: ImageLayer): PlanLayer {
   };
 }
 
-function countsOf({ walked, request }: Survey, layers: readonly PlanLayer[]): PlanCounts {
+function countsOf({ walked, request, toCompile }: Survey, layers: readonly PlanLayer[]): PlanCounts {
   const count = (state: PlanLayer['state']) => layers.filter((one) => one.state === state).length;
   const onWay = new Set(request.graph.ancestry.map(({ stage }) => stage.index));
   const awaited = walked.pending
@@ -188,13 +194,19 @@ function countsOf({ walked, request }: Survey, layers: readonly PlanLayer[]): Pl
     exact: walked.pending.length + walked.unknown.length === 0,
     unknown: walked.unknown.length,
     ...{ given: count('given'), there: count('there'), missing: count('missing'), small: count('small') },
+    compiled: toCompile,
     missingBytes: layers
       .filter(({ state }) => state === 'missing')
       .reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
   };
 }
 
-function placesToRun({ walked }: Survey): readonly string[] {
+function placesToRun({ walked, request }: Survey): readonly string[] {
   const missing = walked.segments.filter(({ kind, isThere }) => kind !== 'composed' && !isThere);
-  return [...new Set(missing.flatMap(({ why }) => why.map(({ place }) => place)))];
+  const unbuilt = walked.unknown.filter(({ mustRun }) => mustRun);
+  const places = [
+    ...missing.flatMap(({ why }) => why.map(({ place }) => place)),
+    ...unbuilt.map(({ line }) => `${request.dockerfile.path}:${line}`),
+  ];
+  return [...new Set(places)];
 }

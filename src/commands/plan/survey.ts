@@ -32,6 +32,8 @@ export interface Survey {
   readonly bases: readonly BaseRecord[];
   /** Keys of layers that are there; undefined offline. */
   readonly there: ReadonlySet<string> | undefined;
+  /** How many of the others have bytecode that no Python of this machine may compile; 0 offline. */
+  readonly toCompile: number;
   /** Where layers are looked for; undefined offline. */
   readonly repository: string | undefined;
   /** What the last build of the branch left; undefined if there was none, or offline. */
@@ -120,6 +122,7 @@ async function onlineSurvey(
     images: await imagesOf(composer.request, composer.world),
     bases: await baseRecords(composer.request, composer.world),
     there: new Set(found.flat()),
+    toCompile: (await composer.layers.uncompiled(layers)).length,
     last: await last.record,
   };
 }
@@ -157,7 +160,7 @@ async function offlineSurvey(
   const images = await imagesOf(composing, world);
   return {
     ...{ facts, request: composing, walked, images, bases: [] },
-    ...{ there: undefined, repository: undefined, last: undefined },
+    ...{ there: undefined, toCompile: 0, repository: undefined, last: undefined },
   };
 }
 

@@ -1,5 +1,6 @@
 import { type ImageFacts, withLayerFacts } from '../../facts/image-facts.ts';
 import type { PathEntry } from '../../image/path-entry.ts';
+import type { Owner } from '../../image/users.ts';
 import type { ResolvedLock } from '../../lock/lock-input.ts';
 import { launcherNames } from '../../python/entry-points.ts';
 import type { PythonFacts } from '../../python/facts.ts';
@@ -14,6 +15,7 @@ import type { ComposeRequest } from '../walk.ts';
 import type { Refuse } from './environment.ts';
 import { type InstallInput, type PlannedLayer, planInstall, type ToInstall } from './install-plan.ts';
 import { removalEntries } from './removal.ts';
+import { refuseForbidden, stepUser } from './step-user.ts';
 import { uvLockFile } from './uv-lock-file.ts';
 
 /** Seconds since 1970 of every file of a dependency layer: the first moment that zip archives know, 1980. */
@@ -50,6 +52,7 @@ export function addDistributions(
   wheels: ReadonlyMap<string, WheelFacts>,
   refuse: Refuse,
 ): Installed {
+  const user = stepUser(state, refuse);
   const { toInstall, removed } = changesOf(resolved, wheels, refuse);
   const removal = removalEntries(state.files, python, removed, installer.tool);
   if ('reason' in removal) throw refuse(removal.reason);
@@ -60,11 +63,12 @@ export function addDistributions(
   const input: InstallInput = {
     files: cleared.index,
     python,
+    given: state.given,
     distributions: toInstall,
     installer,
     bytecode,
-    uid: 0,
-    gid: 0,
+    uid: user.uid,
+    gid: user.gid,
     umask: 0o022,
     keep: undefined,
     ...(isTarget && { isTarget }),
@@ -73,6 +77,8 @@ export function addDistributions(
   };
   const planned = planInstall(input);
   if ('reason' in planned) throw refuse(planned.reason);
+  const changes = { removed: removal.entries, written: planned.entries };
+  refuseForbidden(state, state.files.index, user, changes, refuse);
   const removalLayers =
     removal.entries.length === 0
       ? []
@@ -90,7 +96,7 @@ export function addDistributions(
     installs: [...state.installs, input],
   };
   return {
-    after: withLockFile(request, after, installer, directory ?? python.venv, line),
+    after: withLockFile(request, after, installer, user, directory ?? python.venv, line),
     layers: planned.layers,
   };
 }
@@ -99,10 +105,11 @@ function withLockFile(
   request: ComposeRequest,
   state: ImageState,
   installer: Installer,
+  user: Owner,
   root: string | undefined,
   line: number,
 ): ImageState {
-  const entries = uvLockFile(state.files.index, installer, root);
+  const entries = uvLockFile(state.files.index, installer, user, root);
   const path = entries.at(-1)?.path;
   if (path === undefined) return state;
   const own = { ...request, mtime: DEPENDENCY_TIME };

@@ -20,8 +20,8 @@ export async function lockedRequirements(
 ): Promise<LockedStep> {
   const { refuse, node, at, line } = place;
   const found = await world.lock(input);
-  const needsSources = 'reason' in found ? found.sources === true : lacksWheel(found);
-  if (!needsSources) {
+  const asksImage = 'reason' in found ? found.inImage === true : lacksWheel(found);
+  if (!asksImage) {
     if ('reason' in found) throw refuse(found.reason);
     return found;
   }

@@ -11,9 +11,10 @@ import { readImageFile, textReader } from './image-files.ts';
 import { withLogins, withProjectLogins } from './index-logins.ts';
 import { addDistributions } from './install-layers.ts';
 import { withBuilt } from './install-lock.ts';
-import { poetryEnvironment, poetryVersion, refuseOwn } from './install-poetry.ts';
+import { poetryEnvironment, poetryVersion, refuseOwn, refuseUserSettings } from './install-poetry.ts';
 import type { InstallOutcome, InstallPlace, InstallWorld, LockedFile } from './installation.ts';
 import { addProjects, type BuiltProject } from './own-projects.ts';
+import { refuseUnreadable } from './step-user.ts';
 import { refuseUncompiled } from './uv-compiled.ts';
 import { refuseUvFiles } from './uv-files.ts';
 
@@ -35,6 +36,8 @@ export async function lockedStep(
   const found = await world.lockFile(input);
   if ('reason' in found) throw refuse(found.reason);
   if (action.tool === 'poetry') refuseOwn(found, refuse);
+  if (action.tool === 'poetry') refuseUserSettings(state, action, refuse);
+  refuseUnreadable(state, [python.executable, action.lock.path], refuse);
   const build: BuildSettings = {
     ...{ python, env: action.env, options: action.buildOptions },
     indexes: {

@@ -24,6 +24,7 @@ import { localWheels, takesLocalWheels } from './install-local.ts';
 import { lockedRequirements } from './install-lock.ts';
 import type { InstallOutcome, InstallPlace, InstallWorld } from './installation.ts';
 import { addProjects, type BuiltProject } from './own-projects.ts';
+import { pipDestination, refuseUnreadable } from './step-user.ts';
 import { refuseUncompiled } from './uv-compiled.ts';
 import { refuseUvFiles } from './uv-files.ts';
 
@@ -32,17 +33,23 @@ export async function pipStep(
   request: ComposeRequest,
   world: InstallWorld,
   state: ImageState,
-  action: PipInstall,
+  asked: PipInstall,
   place: InstallPlace,
 ): Promise<InstallOutcome> {
   const { line, refuse } = place;
-  refuseUnsure(action, place);
-  if (action.tool === 'uv') await refuseUvFiles(world, state, action, 'pip', place);
-  const own = pipEnvironment(state, action, refuse);
+  refuseUnsure(asked, place);
+  if (asked.tool === 'uv') await refuseUvFiles(world, state, asked, 'pip', place);
+  const own = pipEnvironment(state, asked, refuse);
+  const action = { ...asked, destination: pipDestination(state, own, asked, refuse) };
   const python = placedPython(state, own, action, place);
   if (action.tool === 'uv' && action.options.compile) refuseUncompiled(state, python, place);
   const found = await collected(world, state, action, place);
   const { settings, constraints, files } = found;
+  refuseUnreadable(
+    state,
+    [own.executable, ...files.map((path) => absolutePath(path, action.workdir))],
+    refuse,
+  );
   const { tool, exact, env } = action;
   const build: BuildSettings = {
     ...{ python: own, env, indexes: settings, options: settings.buildOptions },

@@ -17,6 +17,7 @@ import type { Installer } from '../../python/installer.ts';
 import type { LockedDistribution, WheelFacts } from '../../python/lock.ts';
 import { normaliseName } from '../../python/names.ts';
 import { placedPaths, TARGET_RECORD_SCHEME } from '../../python/wheel-placement.ts';
+import type { GivenImage } from '../state.ts';
 import { copiedPaths, type InstallCopy, wantedOf } from './install-copies.ts';
 import { above, directoriesAbove, isKept, writesOf } from './install-paths.ts';
 
@@ -31,6 +32,8 @@ export interface InstallInput {
   /** The image below. */
   readonly files: PathIndex;
   readonly python: PythonFacts;
+  /** The image below whose layers are all there. */
+  readonly given: GivenImage;
   readonly distributions: readonly ToInstall[];
   readonly installer: Installer;
   readonly bytecode: boolean;
@@ -55,6 +58,14 @@ export interface PlannedLayer {
   /** In the order of installation. */
   readonly wheels: readonly LockedDistribution[];
   readonly request: Omit<DependencyLayerRequest, 'wheels' | 'compiler'>;
+  /** Where a Python is that makes its bytecode. */
+  readonly interpreter: ImageInterpreter;
+}
+
+/** The Python that distributions are installed for, and an image that may have it. */
+export interface ImageInterpreter {
+  readonly image: GivenImage;
+  readonly python: PythonFacts;
 }
 
 /** What installing comes to. */
@@ -75,6 +86,7 @@ export function planInstall(input: InstallInput): PlannedInstall | { readonly re
   const { scheme, members, groups } = prepared;
   const byName = new Map(input.distributions.map((one) => [one.locked.name, one]));
   const pathsOf = new Map(members.map(({ name, paths }) => [name, paths]));
+  const interpreter: ImageInterpreter = { image: input.given, python: input.python };
   const layers = groups.flatMap((group) => {
     const paths = group.names.flatMap((name) => pathsOf.get(name) ?? []);
     const wanted = wantedOf(input, paths);
@@ -95,7 +107,7 @@ export function planInstall(input: InstallInput): PlannedInstall | { readonly re
       ...wanted.request,
       compression: input.compression,
     };
-    return [{ key: layerKey(request, wheels), group, wheels, request }];
+    return [{ key: layerKey(request, wheels), group, wheels, request, interpreter }];
   });
   const written = members.flatMap(({ paths }) => paths).filter((path) => isKept(path, input.keep));
   return { layers, entries: writtenEntries(input, written) };

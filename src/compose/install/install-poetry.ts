@@ -2,9 +2,11 @@ import { posix } from 'node:path';
 import { pythonFacts } from '../../python/detect/detect.ts';
 import type { PythonFacts } from '../../python/facts.ts';
 import type { LockedInstall } from '../../python/recognise/recognise.ts';
+import { homeOf } from '../copy-step.ts';
 import type { ImageState } from '../state.ts';
 import { pythonOf, type Refuse } from './environment.ts';
 import type { LockedFile } from './installation.ts';
+import { isRootUser } from './step-user.ts';
 
 /**
  * Where Poetry without environments of its own installs to: the Python that it runs in, or that its own environment is of.
@@ -35,6 +37,18 @@ export function refuseOwn({ own: [first] }: LockedFile, refuse: Refuse): void {
       `poetry installs ${first.name} from ${first.path} in a way of its own`,
       'With poetry install --no-root in a RUN of its own, above the COPY of the code, what it needs is composed.',
     );
+}
+
+/**
+ * Settings of a user who is not root were not read when the command was.
+ *
+ * @throws NotComposable
+ */
+export function refuseUserSettings(state: ImageState, { env }: LockedInstall, refuse: Refuse): void {
+  if (isRootUser(state.stage.image.config.User)) return;
+  const home = env.XDG_CONFIG_HOME || `${homeOf(state.files, state.stage)}/.config`;
+  const path = `${env.POETRY_CONFIG_DIR || `${home}/pypoetry`}/config.toml`;
+  if (state.files.index.resolve(path).entry !== undefined) throw refuse(`${path} configures poetry`);
 }
 
 /** The version of the Poetry that a step calls: it signs with it. Undefined if it is not known. */

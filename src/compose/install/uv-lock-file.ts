@@ -1,6 +1,7 @@
 import type { PathEntry } from '../../image/path-entry.ts';
 import type { PathIndex } from '../../image/path-index.ts';
-import { ancestorsOf } from '../../layers/layer-directories.ts';
+import type { Owner } from '../../image/users.ts';
+import { ancestorsOf, groupBelow } from '../../layers/layer-directories.ts';
 import type { Installer } from '../../python/installer.ts';
 
 /**
@@ -13,12 +14,15 @@ import type { Installer } from '../../python/installer.ts';
 export function uvLockFile(
   files: PathIndex,
   { tool }: Installer,
+  { uid, gid }: Owner,
   root: string | undefined,
 ): readonly PathEntry[] {
   if (tool !== 'uv' || root === undefined) return [];
   const path = `${files.resolve(root).path}/.lock`;
   if (files.get(path) !== undefined) return [];
   const above = [...ancestorsOf([path])].flatMap((one) => files.get(one) ?? []).reverse();
+  const parent = above.at(-1);
+  const group = parent === undefined ? gid : groupBelow(parent, gid);
   // Whatever the umask says.
-  return [...above, { path, type: 'file', mode: 0o666, uid: 0, gid: 0, size: 0, link: '' }];
+  return [...above, { path, type: 'file', mode: 0o666, uid, gid: group, size: 0, link: '' }];
 }

@@ -119,7 +119,7 @@ function dependencyChanges(
   const current = new Map(now.dependencies.map((one) => [one.name, one]));
   const changed = [...new Set([...old.keys(), ...current.keys()])]
     .sort()
-    .flatMap((name) => dependencyChange(old.get(name), current.get(name)));
+    .flatMap((name) => dependencyChange(old.get(name), current.get(name), now.isOpen));
   const bySource = Map.groupBy(changed, ({ source }) => source);
   const counted = new Set<LayerRecord>();
   // What is gone leaves its bucket changed.
@@ -152,14 +152,28 @@ function dependencyChanges(
 function dependencyChange(
   old: DependencyRecord | undefined,
   now: DependencyRecord | undefined,
+  isOpen: BuildRecord['isOpen'],
 ): readonly { readonly name: string; readonly source: string; readonly text: string }[] {
   const name = (now ?? old)?.name ?? '';
   const source = (now ?? old)?.source ?? '';
   if (old === undefined) return [{ name, source, text: `${name} ${now?.version} is new` }];
-  if (now === undefined) return [{ name, source, text: `${name} ${old.version} is gone` }];
-  return old.version === now.version
-    ? []
-    : [{ name, source, text: `${name} ${old.version} -> ${now.version}` }];
+  if (now === undefined) {
+    if (isOpen === undefined) return [{ name, source, text: `${name} ${old.version} is gone` }];
+    // Which version it will have, its build says.
+    return isOpen === 'mustRun' && isProject(old)
+      ? [{ name, source, text: `the project ${name} is built anew` }]
+      : [];
+  }
+  if (old.version !== now.version)
+    return [{ name, source, text: `${name} ${old.version} -> ${now.version}` }];
+  if (old.wheel === undefined || now.wheel === undefined || old.wheel === now.wheel) return [];
+  const built = isProject(now) ? `the project ${name} ${now.version} was built anew` : undefined;
+  return [{ name, source, text: built ?? `${name} ${now.version} has another wheel` }];
+}
+
+/** Of a directory of the image, not of an index. */
+function isProject({ source }: DependencyRecord): boolean {
+  return source.startsWith('/');
 }
 
 /** `bucket-07` of `bucket-07: idna 3.10, six 1.17.0`. */
@@ -190,9 +204,10 @@ function otherChanges(
     return { kind: 'application', subject: layer.title, what, ...cost([layer]) };
   });
   const titles = new Set(now.layers.map(({ title }) => title));
+  const isKnown = isWhole && now.isOpen === undefined;
   const gone = before.layers
     .filter(
-      (layer) => isWhole && !isOfDependencies(layer) && layer.kind !== 'removal' && !titles.has(layer.title),
+      (layer) => isKnown && !isOfDependencies(layer) && layer.kind !== 'removal' && !titles.has(layer.title),
     )
     .map((layer): Change => ({ kind: 'application', subject: layer.title, what: ['gone'], ...cost([]) }));
   return [...changed, ...gone];

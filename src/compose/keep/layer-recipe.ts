@@ -1,5 +1,4 @@
 import { inParallel } from '../../host/parallel.ts';
-import type { Compiler } from '../../layers/compiler.ts';
 import type { DependencyLayerRequest, WheelFile } from '../../layers/layer.ts';
 import type { LockedDistribution, LockedWheel } from '../../python/lock.ts';
 import { layerKey, type PlannedLayer } from '../install/install-plan.ts';
@@ -19,9 +18,9 @@ export interface LayerRecipe {
 }
 
 /** What is kept of how a layer was made. Pure. */
-export function layerRecipe({ request, wheels }: PlannedLayer, compiler: Compiler | undefined): LayerRecipe {
+export function layerRecipe({ request, wheels }: PlannedLayer, compiler: string | undefined): LayerRecipe {
   const { cacheTag = null, keep = null, ...rest } = request;
-  return { request: { ...rest, cacheTag, keep }, wheels, compiler: compiler?.version ?? null };
+  return { request: { ...rest, cacheTag, keep }, wheels, compiler: compiler ?? null };
 }
 
 /** The key of the layer that a recipe makes. Pure. */

@@ -1,11 +1,18 @@
 import { fileContent } from '../../cache/file-content.ts';
 import { LayerwrightError } from '../../errors.ts';
+import { inParallel } from '../../host/parallel.ts';
 import type { Compiler } from '../../layers/compiler.ts';
-import type { MadeLayer } from '../../layers/layer.ts';
+import type { DependencyLayerRequest, MadeLayer } from '../../layers/layer.ts';
 import type { LayerPool } from '../../layers/layer-pool.ts';
 import { recompressed } from '../../layers/recompress.ts';
 import type { WheelStore } from '../install/wheels-on-disk.ts';
-import { type DependencyLayer, type KnownBlob, NotComposable, type WrittenLayer } from '../state.ts';
+import {
+  type DependencyLayer,
+  type ImageLayer,
+  type KnownBlob,
+  NotComposable,
+  type WrittenLayer,
+} from '../state.ts';
 import type { Keeper } from './keeper.ts';
 import { type LayerRecipe, layerRecipe, wheelFiles } from './layer-recipe.ts';
 import type { RecentLayer } from './recent.ts';
@@ -35,11 +42,28 @@ export interface LayerSource {
   /** Whether a layer is there, without making it. */
   readonly isThere: (layer: DependencyLayer | WrittenLayer) => Promise<boolean>;
   readonly get: (layer: DependencyLayer | WrittenLayer) => Promise<LayerOutcome>;
+  /** Those of the layers that are not there, whose bytecode no Python of this machine may make, and nobody else makes by now. */
+  readonly uncompiled: (layers: readonly ImageLayer[]) => Promise<readonly DependencyLayer[]>;
+  /**
+   * Writes the orders to compile for a layer.
+   *
+   * @param directory absolute, made if it is not there
+   * @returns names of the files
+   */
+  readonly order: (layer: DependencyLayer, directory: string) => Promise<readonly string[]>;
+  /** Hands in what makes a layer's bytecode; the layer waits for it. */
+  readonly compileBy: (layer: DependencyLayer, compiled: Promise<LayerCompiler>) => void;
   /**
    * Forgets blobs that were taken to be in a repository and are not: whoever asks for their layers again gets them made anew,
    * and under other digests where something damaged stands in the way.
    */
   readonly forget: (blobs: UnusableBlobs) => void;
+}
+
+/** What compiles for a layer, and which release of Python that is. */
+export interface LayerCompiler {
+  readonly compiler: NonNullable<DependencyLayerRequest['compiler']>;
+  readonly version: string;
 }
 
 /** Digests of blobs that cannot be used where they are. */
@@ -64,6 +88,9 @@ export interface LayerSourceOptions {
   readonly now: () => number;
 }
 
+/** Layers that are asked for at a time. */
+const AT_ONCE = 16;
+
 /** A layer of less content is made faster than it is asked for. */
 const WORTH_ASKING = 1024 * 1024;
 
@@ -81,6 +108,7 @@ interface Distrust {
 export function layerSource(options: LayerSourceOptions): LayerSource {
   const found = new Map<string, Promise<KnownBlob | undefined>>();
   const got = new Map<string, Promise<LayerOutcome>>();
+  const elsewhere = new Map<string, Promise<LayerCompiler>>();
   const digests = new Map<string, string>();
   const distrust: Distrust = { unusable: new Set(), odd: new Set(), damaged: new Set() };
   const once = <T>(map: Map<string, Promise<T>>, key: string, work: () => Promise<T>): Promise<T> => {
@@ -99,11 +127,30 @@ export function layerSource(options: LayerSourceOptions): LayerSource {
         const known = await find(layer);
         const outcome: LayerOutcome =
           known === undefined
-            ? await makeLayer(options, layer, distrust)
+            ? await makeLayer(options, layer, distrust, elsewhere)
             : { blob: known, outcome: 'found', sentBytes: 0, seconds: 0 };
         if (outcome.blob) digests.set(layer.key, outcome.blob.descriptor.digest);
         return outcome;
       }),
+    async uncompiled(layers) {
+      const wanted = layers.filter((one) => one.kind === 'dependency' && !elsewhere.has(one.key));
+      const found = await inParallel(wanted, AT_ONCE, async (layer) => {
+        const version = layer.kind === 'dependency' ? compiledVersion(layer) : undefined;
+        if (version === undefined || (await options.compilerFor(version))) return [];
+        return (await find(layer as DependencyLayer)) === undefined ? [layer as DependencyLayer] : [];
+      });
+      // Another build of this run may have come first meanwhile.
+      return found.flat().filter(({ key }) => !elsewhere.has(key));
+    },
+    async order({ planned, line }, directory) {
+      const wheels = await wheelFiles(options.wheels, planned.wheels);
+      const request = { ...planned.request, compiler: undefined, wheels };
+      return await options.pool().order(request, directory).catch(badWheel(line));
+    },
+    compileBy(layer, compiled) {
+      elsewhere.set(layer.key, compiled);
+      compiled.catch(() => {});
+    },
     forget({ lost, damaged }) {
       for (const digest of [...lost, ...damaged]) distrust.unusable.add(digest);
       for (const digest of damaged) distrust.damaged.add(digest);
@@ -144,19 +191,23 @@ async function seen(
   return undefined;
 }
 
+/** What compiles for layers, by their keys, where that is not on this machine. */
+type Elsewhere = ReadonlyMap<string, Promise<LayerCompiler>>;
+
 async function makeLayer(
   options: LayerSourceOptions,
   layer: DependencyLayer | WrittenLayer,
   distrust: Distrust,
+  elsewhere: Elsewhere,
 ): Promise<LayerOutcome> {
   const started = options.now();
-  const { made, compiler } =
+  const { made, version } =
     layer.kind === 'dependency'
-      ? await makeDependencies(options, layer)
-      : { made: await layer.write(options.directory), compiler: undefined };
+      ? await makeDependencies(options, layer, elsewhere.get(layer.key))
+      : { made: await layer.write(options.directory), version: undefined };
   const seconds = (options.now() - started) / 1000;
   if (made.entries.length === 0) return { blob: undefined, outcome: 'made', sentBytes: 0, seconds };
-  const kept = await keepSurely(options, layer, made, compiler, distrust);
+  const kept = await keepSurely(options, layer, made, version, distrust);
   return { ...kept, outcome: 'made', seconds };
 }
 
@@ -168,19 +219,19 @@ async function keepSurely(
   { keeper, directory }: LayerSourceOptions,
   layer: DependencyLayer | WrittenLayer,
   made: MadeLayer,
-  compiler: Compiler | undefined,
+  version: string | undefined,
   { odd, damaged }: Distrust,
 ): Promise<Pick<LayerOutcome, 'blob' | 'sentBytes'>> {
   const { digest, size } = made.descriptor;
   let sentBytes = 0;
   if (!damaged.has(digest)) {
-    const kept = await keepLayer(keeper, layer, made, compiler);
+    const kept = await keepLayer(keeper, layer, made, version);
     if (!odd.has(digest)) return kept;
     const there = await keeper.statBlob(digest);
     if (there === size) return kept;
     sentBytes = kept.sentBytes;
   }
-  const other = await keepLayer(keeper, layer, await recompressed(made, directory), compiler);
+  const other = await keepLayer(keeper, layer, await recompressed(made, directory), version);
   return { ...other, sentBytes: sentBytes + other.sentBytes };
 }
 
@@ -191,35 +242,44 @@ export function isWorthAsking(layer: DependencyLayer | WrittenLayer): boolean {
 
 async function makeDependencies(
   { wheels, pool, compilerFor }: LayerSourceOptions,
-  { planned, line }: DependencyLayer,
-): Promise<{ made: MadeLayer; compiler: Compiler | undefined }> {
-  const { cacheTag, release } = planned.request;
-  const minor = cacheTag?.replace(/^cpython-3/, '3.');
-  const version = minor && (release ?? minor);
-  const compiler = version === undefined ? undefined : await compilerFor(version);
-  if (version !== undefined && compiler === undefined)
+  layer: DependencyLayer,
+  elsewhere: Promise<LayerCompiler> | undefined,
+): Promise<{ made: MadeLayer; version: string | undefined }> {
+  const { planned, line } = layer;
+  const wanted = compiledVersion(layer);
+  const compiler = wanted === undefined ? undefined : await compilerFor(wanted);
+  const known = compiler ? { compiler: compiler.program, version: compiler.version } : await elsewhere;
+  if (wanted !== undefined && known === undefined)
     throw new NotComposable(
       line,
-      `there is no Python ${version} on this machine to compile bytecode with`,
-      `Install Python ${version} where the build runs (its standard library is enough).`,
+      `there is no Python ${wanted} on this machine to compile bytecode with`,
+      `Install Python ${wanted} where the build runs (its standard library is enough).`,
     );
   const files = await wheelFiles(wheels, planned.wheels);
-  try {
-    const request = { ...planned.request, compiler: compiler?.program, wheels: files };
-    return { made: await pool().make(request), compiler };
-  } catch (error) {
-    // pip decides about a wheel that is not as it should be.
+  const request = { ...planned.request, compiler: known?.compiler, wheels: files };
+  return { made: await pool().make(request).catch(badWheel(line)), version: known?.version };
+}
+
+/** The version of Python that has to compile: a release, or a minor version of which any does; undefined for no bytecode. */
+export function compiledVersion({ planned }: DependencyLayer): string | undefined {
+  const { cacheTag, release } = planned.request;
+  return cacheTag && (release ?? cacheTag.replace(/^cpython-3/, '3.'));
+}
+
+/** pip decides about a wheel that is not as it should be. */
+function badWheel(line: number) {
+  return (error: unknown): never => {
     if (error instanceof LayerwrightError && error.code === 'WHEEL_INVALID')
       throw new NotComposable(line, error.message, error.hint);
     throw error;
-  }
+  };
 }
 
 async function keepLayer(
   keeper: Keeper,
   layer: DependencyLayer | WrittenLayer,
   { descriptor, diffId, tarBytes, file }: MadeLayer,
-  compiler: Compiler | undefined,
+  version: string | undefined,
 ): Promise<Pick<LayerOutcome, 'blob' | 'sentBytes'>> {
   const blob: KnownBlob = { descriptor, diffId, repository: undefined, file };
   if (!isWorthAsking(layer)) return { blob, sentBytes: 0 };
@@ -227,7 +287,7 @@ async function keepLayer(
     diffId,
     tarBytes,
     title: layer.title,
-    recipe: layer.kind === 'dependency' ? layerRecipe(layer.planned, compiler) : null,
+    recipe: layer.kind === 'dependency' ? layerRecipe(layer.planned, version) : null,
   };
   const put = await keeper.keep('layer', layer.key, kept, [{ descriptor, content: fileContent(file) }]);
   if (put.outcome !== 'put') return { blob, sentBytes: 0 };

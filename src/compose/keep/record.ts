@@ -16,6 +16,8 @@ export interface BuildRecord extends PrefixRecord {
   readonly bases: readonly BaseRecord[];
   /** False if the build began from what an earlier one kept, and what is in that is not known. */
   readonly isWhole: boolean;
+  /** Of a plan: true if something that is installed is not known yet, `mustRun` if BuildKit has to build it first. */
+  readonly isOpen?: true | 'mustRun';
   /** How many layers the image has. */
   readonly layerCount: number;
   /** By field of the image's configuration, a hash of its value. */
@@ -41,8 +43,10 @@ export interface BaseRecord {
 export interface DependencyRecord {
   readonly name: string;
   readonly version: string;
-  /** `requirements.txt`, or `Dockerfile:7` where all is on the command line. */
+  /** `requirements.txt`; `/app` of a project; `Dockerfile:7` where all is on the command line. */
   readonly source: string;
+  /** The first 16 digits of its wheel's SHA-256; left out where it is not known, and by earlier versions. */
+  readonly wheel?: string;
 }
 
 export interface LayerRecord {
@@ -99,11 +103,18 @@ export function recordOf(sources: RecordSources): BuildRecord {
     ...{ version: 1, commit: commit ?? null, builtAt: builtAt ?? null, layerCount },
     bases: [...bases].sort((a, b) => (a.reference < b.reference ? -1 : 1)),
     isWhole: begun === undefined || prefix !== undefined,
+    ...openness(walked),
     dependencies: prefix?.dependencies ?? dependenciesOf(sources),
     layers: [...(prefix?.layers ?? []), ...layers.flat()],
     segments: prefix?.segments ?? segmentsOf(sources),
     settings: settingsOf(walked),
   };
+}
+
+function openness({ unknown }: Walked): Pick<BuildRecord, 'isOpen'> {
+  const installs = unknown.filter(({ kind }) => kind === 'install');
+  if (installs.length === 0) return {};
+  return { isOpen: installs.some(({ mustRun }) => mustRun) ? 'mustRun' : true };
 }
 
 /** What of a record belongs to the state that later builds begin from. Pure. */
@@ -133,8 +144,10 @@ export function layersUpTo(
 function dependenciesOf({ walked, dockerfile }: RecordSources): readonly DependencyRecord[] {
   const found = new Map<string, DependencyRecord>();
   for (const { line, files, locked } of walked.installs)
-    for (const { name, version } of locked.resolved.lock.distributions)
-      found.set(name, { name, version, source: files.at(-1) ?? `${dockerfile}:${line}` });
+    for (const { name, version, wheel } of locked.resolved.lock.distributions) {
+      const source = files.at(-1) ?? `${dockerfile}:${line}`;
+      found.set(name, { name, version, source, ...(wheel && { wheel: wheel.sha256.slice(0, 16) }) });
+    }
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

@@ -1,10 +1,12 @@
 import type { StageNode } from '../../dockerfile/graph.ts';
+import type { NotSplit } from '../../split/request.ts';
 import type { Part } from '../cut.ts';
 import type { Obstacle } from '../state.ts';
 import type { SolveRequest } from './solve-request.ts';
 
 /** A run of instructions of one stage that is produced in one way; lines count from 1. */
 export interface WalkedSegment {
+  /** `split`: its layers were laid out anew, or it is to be solved and this will be tried. */
   readonly kind: 'composed' | 'split' | 'solved';
   readonly stage: string;
   readonly fromLine: number;
@@ -15,13 +17,17 @@ export interface WalkedSegment {
   readonly isThere: boolean;
   /** How many layers it adds to its stage. */
   readonly layers: number;
+  /** Why its layers stayed as BuildKit made them, though it may install something; left out for all others. */
+  readonly notSplit?: NotSplit;
 }
 
 /** What is known of a solved part. */
 export interface SolveFacts {
   readonly request: SolveRequest;
   readonly isThere: boolean;
+  /** Of one that is not there: whether it is to be tried. */
   readonly isSplit: boolean;
+  readonly notSplit?: NotSplit | undefined;
 }
 
 /** Indices of the first and the last of its stage's instructions. */
@@ -52,6 +58,7 @@ export function segmentOf(
     request: solve?.request,
     isThere: solve?.isThere ?? true,
     layers,
+    ...(solve?.notSplit && { notSplit: solve.notSplit }),
   };
 }
 

@@ -1,8 +1,11 @@
 import type { History } from '../../image/oci.ts';
+import type { NotSplit } from '../../split/request.ts';
 import type { GivenImage } from '../state.ts';
 
 /** Mark of a layer that was made of a solved one. */
 const SPLIT = 'layerwright split';
+/** Mark of a segment whose layers stayed as they were; why, as JSON, follows it. */
+const NOT_SPLIT = 'layerwright not split: ';
 
 /**
  * The history of a split segment: what stood before, a line for each layer, and those of the instructions that only set something.
@@ -25,6 +28,30 @@ export function splitHistory(
     ...titles.map((title) => ({ created_by: `${instructions} # ${title}`, comment: SPLIT })),
     ...own.filter(({ empty_layer }) => empty_layer === true),
   ];
+}
+
+/**
+ * The history of a segment that was not split, which says why: later builds tell it too.
+ *
+ * @param first how many lines stood before
+ */
+export function unsplitHistory(
+  lines: readonly History[],
+  first: number,
+  { reason, hint }: NotSplit,
+): readonly History[] {
+  const last = lines.length - 1;
+  const comment = NOT_SPLIT + JSON.stringify({ reason, hint });
+  return lines.map((line, at) => (at === last && at >= first ? { ...line, comment } : line));
+}
+
+/** Why the layers of a solved segment stayed as BuildKit made them; undefined if it was split, or installs nothing. */
+export function whyUnsplit({ config, below }: GivenImage): NotSplit | undefined {
+  const own = (config.history ?? []).slice(below?.config.history?.length ?? 0);
+  const comment = own.findLast((line) => line.comment?.startsWith(NOT_SPLIT))?.comment;
+  if (comment === undefined) return undefined;
+  const { reason, hint } = JSON.parse(comment.slice(NOT_SPLIT.length)) as NotSplit;
+  return { reason, hint };
 }
 
 /** True if the layers of a solved segment were laid out anew. */

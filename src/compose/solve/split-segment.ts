@@ -5,13 +5,17 @@ import { inParallel } from '../../host/parallel.ts';
 import type { Descriptor, ImageConfig, ImageManifest } from '../../image/oci.ts';
 import type { FinishedBlob } from '../../layers/compressed-blob.ts';
 import { compressedLayer } from '../../layers/recompress.ts';
+import type { SplitLayer } from '../../split/request.ts';
 import { splitLayers } from '../../split/split.ts';
 import type { Composer } from '../compose.ts';
 import { DEPENDENCY_TIME } from '../install/install-layers.ts';
-import { composedImage, publishImage } from '../publish.ts';
+import { type ComposedImage, composedImage, type Published, publishImage, unusableIn } from '../publish.ts';
 import { type GivenImage, type KnownBlob, NotComposable } from '../state.ts';
 import type { SolveRequest } from './solve-request.ts';
-import { splitHistory } from './split-history.ts';
+import { splitHistory, unsplitHistory } from './split-history.ts';
+
+/** Less than this is not worth a word. */
+const TELLING_BYTES = 1_000_000;
 
 /** What a segment that was solved on this machine came to in the cache repository. */
 export interface PublishedSegment {
@@ -62,15 +66,14 @@ export async function publishSegment(
       const { compression } = composer.request;
       return blobOf(await compressedLayer(file, mediaType, { compression, directory }));
     });
+  const last = request.node.instructions[request.to];
+  const name = last?.kind === 'run' ? `RUN in line ${last.line}` : 'the segment';
   const split = await composer.steps.step('Splitting what was installed', () =>
     splitLayers({
       layers: added.map((descriptor) => ({ descriptor, open: () => opened(layout, descriptor.digest) })),
       below: parent.files.index,
       after: files.index,
-      name:
-        request.node.instructions[request.to]?.kind === 'run'
-          ? `RUN in line ${request.lines[0]}`
-          : 'the segment',
+      name,
       compression: composer.request.compression,
       directory,
       compilerFor: composer.compilerFor,
@@ -78,22 +81,27 @@ export async function publishSegment(
       ...(composer.signal && { signal: composer.signal }),
     }),
   );
+  const cached = 'reason' in split ? 0 : cachedBytes(split.layers);
+  if (cached > TELLING_BYTES)
+    composer.steps.note(
+      `${name} leaves ${Math.round(cached / 1e6)} MB of caches in the image: pip install --no-cache-dir, or RUN --mount=type=cache, keeps them out`,
+    );
   const own = 'reason' in split ? await asTheyAre(added) : split.layers.map(({ made }) => blobOf(made));
+  const lines = config.history ?? [];
+  const first = parent.stage.image.history?.length ?? 0;
   const history =
     'reason' in split
-      ? config.history
+      ? unsplitHistory(lines, first, split)
       : splitHistory(
-          config.history ?? [],
-          parent.stage.image.history?.length ?? 0,
+          lines,
+          first,
           split.layers.map(({ title }) => title),
         );
-  const image = composedImage(
-    { layers: [...below, ...own].map((blob) => ({ kind: 'given', blob })) },
-    { ...config, history: history ?? [] },
-    [...below, ...own],
-    composer.created,
+  const { image, published } = await putSegment(
+    composer,
+    { below, own, directory, tag },
+    { ...config, history },
   );
-  const published = await publishImage(composer.cache, [tag], image, composer.origin);
   const repository = composer.cache.name;
   return {
     notSplit: 'reason' in split ? split.reason : undefined,
@@ -113,6 +121,44 @@ export async function publishSegment(
       below: parent.given,
     },
   };
+}
+
+/** Layers that stand in another way under their digest in the repository go there under another one. */
+async function putSegment(
+  composer: Composer,
+  { below, own, directory, tag }: Omit<SegmentPlace, 'layout'> & { readonly own: readonly KnownBlob[] },
+  config: ImageConfig,
+): Promise<{ image: ComposedImage; published: Published }> {
+  const { cache, origin, created, request } = composer;
+  const blobs = [...own];
+  // What was compressed anew and is damaged too is not tried once more.
+  const untried = new Map(own.map((blob, at) => [blob.descriptor.digest, at]));
+  for (;;) {
+    const all = [...below, ...blobs];
+    const layers = all.map((blob) => ({ kind: 'given', blob }) as const);
+    const image = composedImage({ layers }, config, all, created);
+    try {
+      return { image, published: await publishImage(cache, [tag], image, origin) };
+    } catch (error) {
+      const damaged = (unusableIn(error)?.damaged ?? []).flatMap((digest) => untried.get(digest) ?? []);
+      if (damaged.length === 0) throw error;
+      for (const at of damaged) {
+        const { descriptor, file } = own[at] as KnownBlob;
+        untried.delete(descriptor.digest);
+        const into = { compression: request.compression, directory };
+        blobs[at] = blobOf(await compressedLayer(file as string, descriptor.mediaType, into, 'other'));
+      }
+    }
+  }
+}
+
+/** Bytes of caches in home directories, which are other in each run and pushed each time. */
+function cachedBytes(layers: readonly SplitLayer[]): number {
+  return layers
+    .filter(({ kind }) => kind === 'volatile')
+    .flatMap(({ made }) => made.entries)
+    .filter(({ path }) => /(?:^|\/)\.cache\//.test(path))
+    .reduce((sum, { size }) => sum + size, 0);
 }
 
 /** The one image of a layout. */

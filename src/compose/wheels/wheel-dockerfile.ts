@@ -1,14 +1,9 @@
 import { continueFrom } from '../../dockerfile/cut.ts';
 import type { Dockerfile } from '../../dockerfile/parse.ts';
 import { platformText } from '../../dockerfile/platform.ts';
+import { JOB_CONTEXT, JOB_DIRECTORY, JOB_SECRET_ID } from '../solve/side-job.ts';
 import { flagsOf, mountTargets, type WheelBuild } from './wheel-build.ts';
-import { INDEX_SECRET, JOB_DIRECTORY } from './wheel-program.ts';
-
-/** The name under which buildx gets the program and its order (`--build-context`). */
-export const JOB_CONTEXT = 'layerwright-job';
-
-/** The id of the secret with the index addresses. */
-export const INDEX_SECRET_ID = 'layerwright-index';
+import { INDEX_SECRET } from './wheel-program.ts';
 
 /**
  * A Dockerfile that runs the program in the image, as the step would run: user, shell, arguments, mounts, network. Its last stage holds
@@ -40,7 +35,7 @@ export function wheelDockerfile(
     `--mount=type=bind,from=${JOB_CONTEXT},target=${JOB_DIRECTORY}`,
     // Whoever USER is must be able to read it.
     ...(hasSecret
-      ? [`--mount=type=secret,id=${INDEX_SECRET_ID},target=${INDEX_SECRET},mode=0444,required=true`]
+      ? [`--mount=type=secret,id=${JOB_SECRET_ID},target=${INDEX_SECRET},mode=0444,required=true`]
       : []),
   ];
   const before = cut.text.slice(0, -run.length);

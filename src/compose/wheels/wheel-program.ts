@@ -1,6 +1,3 @@
-/** Where the program and its order are mounted. */
-export const JOB_DIRECTORY = '/run/layerwright/job';
-
 /** Where variables are mounted that may carry logins. */
 export const INDEX_SECRET = '/run/layerwright/index.json';
 

@@ -52,7 +52,10 @@ export function sourceResolver(options: Omit<WheelSourceOptions, 'keeper'>): Sou
         },
       },
       'what the requirements need',
-      'resolving with source distributions',
+      {
+        what: 'resolving by the tool of the image',
+        hint: 'With a Python on this machine, and versions that have wheels for the image, nothing would have to run.',
+      },
     );
     if ('reason' in output) return output;
     const text = (await readPlainFile(join(output.directory, 'report')))?.toString('utf8');

@@ -1,8 +1,9 @@
 import type { Dockerfile } from '../../dockerfile/parse.ts';
-import { LayerwrightError } from '../../errors.ts';
+import type { LayerwrightError } from '../../errors.ts';
 import type { Steps } from '../../host/steps.ts';
 import type { LockedWheel, WheelFacts } from '../../python/lock.ts';
 import type { Keeper } from '../keep/keeper.ts';
+import { isJobFailure, type RunSideJob } from '../solve/side-job.ts';
 import { stateKey } from '../solve/solve-request.ts';
 import { type ImageState, MustRun } from '../state.ts';
 import { builtWheel, contentsOf, findWheel, keepWheel } from './wheel-artifact.ts';
@@ -10,6 +11,7 @@ import { type WheelBuild, wheelKey } from './wheel-build.ts';
 import { wheelDockerfile } from './wheel-dockerfile.ts';
 import type { LeftBehind } from './wheel-left.ts';
 import { type Order, wheelOrder } from './wheel-order.ts';
+import { WHEEL_PROGRAM } from './wheel-program.ts';
 import { readWheelResult } from './wheel-result.ts';
 
 /** A wheel that was built, in this run or an earlier one. */
@@ -51,22 +53,6 @@ export interface WheelSource {
   readonly built: () => readonly BuiltWheel[];
 }
 
-/** One Dockerfile for BuildKit. */
-export interface WheelJob extends Order {
-  /** For people: `docopt 0.6.2`. */
-  readonly title: string;
-  readonly dockerfile: string;
-  readonly platform: ImageState['stage']['image'];
-}
-
-/**
- * Has BuildKit solve a job.
- *
- * @returns the directory that the files of its last stage are in, absolute; it stays as long as the run
- * @throws LayerwrightError as `classifyFailure` names it: `RUN_FAILED` if the tool failed
- */
-export type WheelRunner = (job: WheelJob) => Promise<string>;
-
 /** What wheels are got with. */
 export interface WheelSourceOptions {
   readonly dockerfile: Dockerfile;
@@ -78,7 +64,7 @@ export interface WheelSourceOptions {
   readonly readyToSolve: () => Promise<void>;
   /** A state as an image in a registry, `HOST/PATH@sha256:...`, without ONBUILD. */
   readonly imageOf: (state: ImageState) => Promise<string>;
-  readonly run: WheelRunner;
+  readonly run: RunSideJob;
 }
 
 export function wheelSource(options: WheelSourceOptions): WheelSource {
@@ -95,7 +81,7 @@ export function wheelSource(options: WheelSourceOptions): WheelSource {
       const { facts, files: texts } = kept;
       return { key, wheel: builtWheel(key, kept), facts, files: texts, left, isNew: false };
     }
-    const output = await runJob(build, wheelOrder(build), titleOf(build), 'building its wheel');
+    const output = await runJob(build, wheelOrder(build), titleOf(build), BUILDING);
     if ('reason' in output) return output;
     const result = await readWheelResult(output.directory, build);
     if ('reason' in result) return result;
@@ -125,6 +111,11 @@ export function wheelSource(options: WheelSourceOptions): WheelSource {
   };
 }
 
+const BUILDING = {
+  what: 'building its wheel',
+  hint: 'A version that has a wheel for the image would be composed.',
+};
+
 /** What may be built in an image. */
 type InImage = Pick<WheelBuild, 'state' | 'place' | 'python'>;
 
@@ -136,14 +127,14 @@ export function jobRunner(options: Omit<WheelSourceOptions, 'keeper'>) {
     { state, place, python }: InImage,
     { order, secret }: Order,
     title: string,
-    what: string,
+    { what, hint }: { readonly what: string; readonly hint: string },
   ): Promise<{ readonly directory: string } | NotBuilt> => {
     if (!maySolve)
       throw new MustRun([
         {
           ...{ place: `${dockerfile.path}:${place.line}`, line: place.line, instruction: 'RUN' },
           reason: `${what} (${title}) has to be run by BuildKit, once`,
-          hint: 'A version that has a wheel for the image would be composed.',
+          hint,
         },
       ]);
     const hasSecret = Object.keys(secret).length > 0;
@@ -157,12 +148,13 @@ export function jobRunner(options: Omit<WheelSourceOptions, 'keeper'>) {
     images.set(key, image);
     const generated = text(await image);
     if ('reason' in generated) return generated;
-    const job = { order, secret, title, dockerfile: generated.text, platform: state.stage.image };
+    const files = { 'job.py': WHEEL_PROGRAM, 'job.json': JSON.stringify(order) };
+    const job = { files, secret, title, dockerfile: generated.text, platform: state.stage.image };
     try {
       return { directory: await steps.step(`Building ${title}`, () => run(job)) };
     } catch (error) {
       // The step itself says best what is wrong with it.
-      if (!(error instanceof LayerwrightError) || error.code !== 'RUN_FAILED') throw error;
+      if (!isJobFailure(error)) throw error;
       return { reason: `${what} (${title}) fails: ${lastWords(error)}` };
     }
   };

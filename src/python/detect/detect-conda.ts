@@ -1,4 +1,4 @@
-import { type DetectedImage, variableOf } from './detect-files.ts';
+import type { DetectedImage } from './detect-files.ts';
 import type { Unclear } from './detect-interpreter.ts';
 
 /** Why nothing is installed by us into a Conda environment; undefined if the directory is none. */
@@ -9,18 +9,4 @@ export function condaEnvironment(image: Pick<DetectedImage, 'index'>, prefix: st
     reason: `${prefix} is a Conda environment (conda-meta), which only Conda's own rules describe`,
     hint: 'With an official Python image, or a virtual environment of one, the installation would be composed.',
   };
-}
-
-/**
- * The Conda environment that an image's programs come from: the first in PATH; undefined if there is none.
- *
- * @returns why steps that run in it are left to BuildKit
- */
-export function detectConda(image: DetectedImage): Unclear | undefined {
-  for (const directory of (variableOf(image.env, 'PATH') ?? '').split(':')) {
-    const prefix = /^(\/.+)\/bin$/.exec(directory)?.[1];
-    const found = prefix === undefined ? undefined : condaEnvironment(image, prefix);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }

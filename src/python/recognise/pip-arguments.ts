@@ -31,7 +31,7 @@ export type PipCommandSettings = PipSettings & PipCommandLine;
 /** pip's command line without any option. */
 export const DEFAULT_PIP_COMMAND: PipCommandSettings = {
   ...DEFAULT_PIP_SETTINGS,
-  user: false,
+  user: undefined,
   target: undefined,
   prefix: undefined,
   wheelDirectory: undefined,

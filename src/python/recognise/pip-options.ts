@@ -57,7 +57,8 @@ export const DEFAULT_PIP_OPTIONS: PipOptions = {
 
 /** What else a command line says: where it installs to, and what besides requirements and files of them. */
 export interface PipCommandLine {
-  readonly user: boolean;
+  /** False for `--no-user`. */
+  readonly user: boolean | undefined;
   readonly target: string | undefined;
   readonly prefix: string | undefined;
   readonly wheelDirectory: string | undefined;

@@ -127,7 +127,7 @@ function destinationOf(
   if (given.length > 1) return { reason: `pip with ${given.join(' and ')} together` };
   if (prefix) return { kind: 'prefix', directory: posix.resolve(cwd, prefix) };
   if (target) return { kind: 'target', directory: posix.resolve(cwd, target) };
-  if (!user) return { kind: 'environment' };
+  if (!user) return { kind: 'environment', ...(user === false && { insisted: true }) };
   if (env.PYTHONNOUSERSITE) return { reason: 'PYTHONNOUSERSITE takes the effect of --user away' };
   const base = env.PYTHONUSERBASE;
   if (base && !base.startsWith('/')) return { reason: `PYTHONUSERBASE is "${base}", which is no whole path` };

@@ -26,8 +26,6 @@ export interface RunStep {
   readonly workdir: string;
   /** As USER says; empty for root. */
   readonly user: string;
-  /** True if that user may write into the environment's site-packages; root may. */
-  readonly environmentWritable: boolean;
   /** Texts of pip.conf of the image in pip's order: the machine's, the user's, the environment's. */
   readonly pipConfigurations: readonly string[];
   /** Texts of poetry's config.toml of the user and of the project's poetry.toml, in this order; undefined: not known, so refused. */
@@ -110,7 +108,8 @@ export interface PipWheel extends PipRequest {
 
 /** Where an installation goes: into the environment itself, or to directories of its own (absolute). */
 export type Destination =
-  | { readonly kind: 'environment' }
+  /** `insisted` for `--no-user`: nothing else stands in for it. */
+  | { readonly kind: 'environment'; readonly insisted?: true }
   /** `--user`: PYTHONUSERBASE or `~/.local`; undefined if the home directory is not known before the image is. */
   | { readonly kind: 'user'; readonly directory: string | undefined }
   | { readonly kind: 'prefix'; readonly directory: string }
@@ -288,18 +287,7 @@ function surroundings(
 ): Pick<RecognisedStep, 'binds' | 'secrets'> | NotRecognised {
   const environment = harmlessEnvironment(run.env);
   if (environment) return environment;
-  const home = steps.every((step) => step.kind === 'pip-install' && step.destination.kind === 'user');
-  if (!run.environmentWritable && !home) return notWritable(run, steps);
   return writesIntoMount(steps, run.mounts, run.workdir) ?? harmlessMounts(run.mounts, run.env);
-}
-
-function notWritable({ user }: RunStep, steps: readonly DependencyAction[]): NotRecognised {
-  const isPip = steps.some((step) => step.kind === 'pip-install' && step.tool === 'pip');
-  const why = `user ${user || 'root'} may not write into the environment`;
-  return {
-    reason: isPip ? `${why}, so pip installs into the home directory` : `${why}, so far as is known`,
-    hint: isPip ? 'Install as root, above USER, or with --user.' : 'Install as root, above USER.',
-  };
 }
 
 /** Commands that only a shell has. */

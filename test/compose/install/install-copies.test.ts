@@ -5,6 +5,7 @@ import type { PathEntry } from '../../../src/image/path-entry.ts';
 import { emptyIndex, type PathIndex } from '../../../src/image/path-index.ts';
 import { withLayer } from '../../../src/image/path-index-layer.ts';
 import type { Move } from '../../../src/layers/layer.ts';
+import { givenImage } from '../given.ts';
 
 const SITE = '/usr/lib/python3.11/site-packages';
 
@@ -21,6 +22,7 @@ function directory(path: string, rest: Partial<PathEntry> = {}): PathEntry {
 
 const INPUT: InstallInput = {
   files: directories('usr', 'usr/bin'),
+  given: givenImage(),
   python: {
     ...{ executable: '/usr/bin/python3.11', version: '3.11.2', cacheTag: 'cpython-311', pip: '24.0' },
     scheme: {

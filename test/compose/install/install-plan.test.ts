@@ -12,6 +12,7 @@ import { withLayer } from '../../../src/image/path-index-layer.ts';
 import { groupDistributions } from '../../../src/plan/groups.ts';
 import type { PythonFacts } from '../../../src/python/facts.ts';
 import { randomNumbers } from '../../python/pip-oracle.ts';
+import { givenImage } from '../given.ts';
 
 const SITE = 'usr/local/lib/python3.11/site-packages';
 
@@ -54,7 +55,14 @@ function wheel(name: string, paths: readonly string[], rest: Partial<ToInstall['
 
 function inputOf(distributions: readonly ToInstall[], rest: Partial<InstallInput> = {}): InstallInput {
   return {
-    ...{ files: imageWith(), python: PYTHON, distributions, installer: { tool: 'pip' }, bytecode: true },
+    ...{
+      files: imageWith(),
+      given: givenImage(),
+      python: PYTHON,
+      distributions,
+      installer: { tool: 'pip' },
+      bytecode: true,
+    },
     ...{ uid: 0, gid: 0, umask: 0o022, keep: undefined, compression: 'zstd', mtime: 315_532_800 },
     ...rest,
   };

@@ -20,6 +20,7 @@ import { sha256 } from '../../support/package-index.ts';
 import { withRegistry } from '../../support/registry.ts';
 import { writeWheel } from '../../support/wheel.ts';
 import type { ZipPart } from '../../support/zip.ts';
+import { givenImage } from '../given.ts';
 
 let temporary: Awaited<ReturnType<typeof temporaryDirectory>>;
 let pool: ReturnType<typeof layerPool>;
@@ -81,6 +82,7 @@ async function dependency(
   const site = '/usr/lib/python3.11/site-packages';
   const plan = planInstall({
     files: emptyIndex(),
+    given: givenImage(),
     python: {
       ...{ executable: '/usr/bin/python3.11', version: '3.11.2', cacheTag: 'cpython-311', installed: [] },
       scheme: { purelib: site, platlib: site, headers: '/usr/include', scripts: '/usr/bin', data: '/usr' },

@@ -9,6 +9,7 @@ import type { ImageState } from '../../../src/compose/state.ts';
 import type { PathEntry } from '../../../src/image/path-entry.ts';
 import { emptyIndex, type PathIndex } from '../../../src/image/path-index.ts';
 import { withLayer } from '../../../src/image/path-index-layer.ts';
+import { givenImage } from '../given.ts';
 import { readStage } from '../stages.ts';
 
 const SITE = 'venv/lib/python3.11/site-packages';
@@ -51,6 +52,7 @@ function stage(rest: Partial<ImageState> = {}, ...more: readonly PathEntry[]): I
     installs: [
       {
         files: solved,
+        given: givenImage(solved),
         python: {
           ...{ executable: '/venv/bin/python', version: '3.11.2', cacheTag: 'cpython-311', pip: '24.0' },
           scheme: {

@@ -104,7 +104,7 @@ for (const kind of ['pip', 'uv'] as const)
     assert.deepEqual(built.facts.requiresDist, ['helper']);
     assert.equal('direct_url.json' in built.files, false);
     assert.equal(wheelKey(build), wheelKey({ ...build, indexes: { ...input.options, indexUrl: index.url } }));
-    const open = bench.jobs.map(({ dockerfile, order, title }) => ({ dockerfile, order, title }));
+    const open = bench.jobs.map(({ dockerfile, files, title }) => ({ dockerfile, files, title }));
     assert.equal(JSON.stringify([open, built, resolved]).includes(TOKEN), false);
     assert.equal(bench.said().includes(TOKEN), false);
     // An argument of the build is one of its inputs.

@@ -25,6 +25,21 @@ export const PIP_SHAPES: readonly CheckedShape[] = [
     ...{ changes: 'app/main.py', line: LINE, withoutBuilder: true },
   },
   {
+    ...{ name: 'as-user', folder: 'as-user', flags: [] },
+    ways: [
+      // A user is made.
+      { kind: 'solved', stage: 'stage 0', fromLine: 5, toLine: 5 },
+      { kind: 'composed', stage: 'stage 0', fromLine: 7, toLine: 21 },
+    ],
+    run: { kind: 'service', words: gunicorn },
+    says: {
+      ...{ status: 'ok', uid: 1000, owner: 1000, base: '/home/app/.local' },
+      flask: '/home/app/.local/lib/python3.11/site-packages/flask',
+      gunicorn: '/home/app/.local/bin/gunicorn',
+    },
+    ...{ changes: 'app/main.py', line: LINE, withoutBuilder: true },
+  },
+  {
     ...{ name: 'prefix', folder: 'prefix', flags: [] },
     ways: [
       { kind: 'solved', stage: 'builder', fromLine: 7, toLine: 7 },

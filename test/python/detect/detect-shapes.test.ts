@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pythonFacts } from '../../../src/python/detect/detect.ts';
-import { detectConda } from '../../../src/python/detect/detect-conda.ts';
 import { uvConfigurations } from '../../../src/python/detect/detect-uv.ts';
 import type { PythonFacts } from '../../../src/python/facts.ts';
 import { DEBIAN, distribution, type Files, imageOf, launcher, OFFICIAL, SITE, VENV } from '../images.ts';
@@ -86,9 +85,6 @@ test('Conda is recognised in its base, in its other environments and below virtu
     'opt/venv/pyvenv.cfg': 'home = /opt/conda/bin\ninclude-system-site-packages = false\n',
   };
   assert.match(unclearOf({ ...base, ...venv }, '/opt/venv/bin/python').reason, /Conda environment/);
-  assert.match(detectConda(imageOf(base, ['PATH=/bin:/opt/conda/bin']))?.reason ?? '', /^\/opt\/conda is/);
-  assert.equal(detectConda(imageOf(base, ['PATH=/usr/bin:bin'])), undefined);
-  assert.equal(detectConda(imageOf(OFFICIAL)), undefined);
 });
 
 test("a known user's packages come first; those of other users are nothing", () => {

@@ -230,7 +230,6 @@ test('a shell, a user or a Python that works otherwise is a reason', () => {
   install('pip install a', { shell: ['/bin/bash', '-euxo', 'pipefail', '-c'] });
   assert.match(reason('pip install a', { shell: ['/usr/bin/env', 'python', '-c'] }), /shell/);
   assert.match(reason('pip install a', { shell: ['/bin/bash', '-lc'] }), /shell/);
-  assert.match(reason('pip install a', { user: '1000', environmentWritable: false }), /user 1000/);
   for (const name of ['PYTHONHOME', 'PYTHONOPTIMIZE', 'PYTHONPYCACHEPREFIX', 'LD_PRELOAD', 'PYTHONNEWTHING'])
     assert.match(reason('pip install a', { env: { [name]: '1' } }), new RegExp(name));
   install('pip install a', {
@@ -251,7 +250,7 @@ test('a step that installs nothing is told by what it runs, whatever is around i
   const told: readonly [RunStep['command'], Partial<RunStep>, string][] = [
     [
       'python -m compileall -q app && python manage.py collectstatic --noinput',
-      { user: '10001', environmentWritable: false },
+      { user: '10001' },
       'python -m compileall and python manage.py',
     ],
     [
@@ -283,7 +282,6 @@ test('of a step that installs something, what a user can do about it is told', (
     ['pip install git+ssh://git@example.org/a', {}, /package index/],
     ['pip install -i http://index.example/simple a', {}, /--trusted-host index\.example/],
     ['PATH=/x pip install a', {}, /PATH by ENV/],
-    ['pip install a', { user: '1000', environmentWritable: false }, /above USER/],
     ['pip install a', { env: { PYTHONOPTIMIZE: '1' } }, /below the installation/],
     ['pip install a', { shell: ['/bin/zsh', '-c'] }, /SHELL/],
     [
@@ -323,13 +321,16 @@ test('in another directory all paths are whole', () => {
   assert.deepEqual(install('cd lib && python -m pip install a').searchPath, ['/app/lib']);
 });
 
-test('the home directory of another user is installed to by --user alone', () => {
-  const user = { user: '1000', environmentWritable: false, env: { ...base.env, HOME: '/home/app' } };
+test('who runs it is nothing to the command: whether that user may write is seen in the image', () => {
+  const user = { user: '1000', env: { ...base.env, HOME: '/home/app' } };
   assert.deepEqual(install('pip install --user a', user).destination, {
     kind: 'user',
     directory: '/home/app/.local',
   });
-  assert.match(reason('pip install --user a && pip install b', user), /user 1000/);
-  assert.match(reason('pip install --target /x a', user), /user 1000/);
-  assert.match(reason('uv sync --frozen', user), /user 1000/);
+  assert.deepEqual(install('pip install a', user).destination, { kind: 'environment' });
+  // Then the home directory does not stand in.
+  assert.deepEqual(install('pip install --no-user a', user).destination, {
+    kind: 'environment',
+    insisted: true,
+  });
 });
