@@ -40,6 +40,11 @@ export function housekeeping(
   return fileCommands(run.script, { env, workdir: WorkingDir || '/' });
 }
 
+/** True if a `RUN` may turn out to be such a one, as far as its text tells. */
+export function mayBeHousekeeping({ script }: RunInstruction): boolean {
+  return script !== undefined && fileCommands(script, { env: {}, workdir: '/' }) !== undefined;
+}
+
 /**
  * Adds the layer of such a `RUN`.
  *
@@ -54,7 +59,8 @@ export async function fileStep(
   after: ImageState,
   run: RunInstruction,
 ): Promise<ImageState> {
-  const commands = housekeeping(run, before.stage) ?? [];
+  const commands = housekeeping(run, before.stage);
+  if (commands === undefined) throw new NotComposable(run.line, 'it does more than to change files');
   const tree = treeOver<CopyContent>(before.files.index);
   try {
     for (const command of commands) {

@@ -45,3 +45,31 @@ for (const [base, owner] of [
     const verified = await layerwright(['verify', image, project.path]);
     assert.equal(verified.exitCode, 0, verified.stdout + verified.stderr);
   });
+
+test('a changed line below an installation begins from there, and comes to the image of a build that does not', async () => {
+  await using project = await projectOf({
+    Dockerfile: `FROM python:3.11-slim
+WORKDIR /app
+COPY requirements.txt .
+RUN pip install --no-cache-dir -r requirements.txt
+COPY . .
+RUN mkdir -p data && chmod +x start.sh && chown -R 1000:1000 /app
+USER 1000
+CMD ["./start.sh"]
+`,
+    'requirements.txt': 'idna==3.7\n',
+    'start.sh': '#!/bin/sh\n',
+    'app.py': 'print(1)\n',
+  });
+  const registry = `${testbedVariable('LW_REGISTRY')}/${randomUUID()}`;
+  const build = (name: string) =>
+    built(['--push', '--source-date-epoch', '1700000000', '-t', `${registry}/${name}:1`, project.path]);
+  await build('first');
+  await project.write({ 'app.py': 'print(2)\n' });
+  const again = await build('first');
+  const anew = await build('second');
+  assert.equal(again.image?.digest, anew.image?.digest);
+  assert.deepEqual([again.builder, again.layers?.made.length], [null, 2]);
+  const verified = await layerwright(['verify', `${registry}/first:1`, project.path]);
+  assert.equal(verified.exitCode, 0, verified.stdout + verified.stderr);
+});

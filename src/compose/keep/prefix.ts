@@ -6,6 +6,7 @@ import { stageScope } from '../../dockerfile/scope.ts';
 import type { StageState } from '../../image/config-start.ts';
 import type { Descriptor, ImageConfig } from '../../image/oci.ts';
 import { keyOf } from '../../plan/key.ts';
+import { mayBeHousekeeping } from '../file-step.ts';
 import { type InputWorld, stageInputs } from '../solve/inputs.ts';
 import type { WalkedSegment } from '../solve/segments.ts';
 import { type GivenLayer, type ImageState, type KnownBlob, NotComposable } from '../state.ts';
@@ -13,7 +14,7 @@ import type { ComposeRequest, Walked } from '../walk.ts';
 import type { Keeper } from './keeper.ts';
 import { factsLayer, readKeptFacts } from './kept-facts.ts';
 
-/** The last instruction on the way to the target that runs something or takes files from a stage. */
+/** The last instruction on the way to the target that runs something costly or takes files from a stage. */
 export interface PrefixPoint {
   readonly node: StageNode;
   /** Index of the stage's instructions. */
@@ -51,7 +52,8 @@ export function prefixPoint({ ancestry }: StageGraph): PrefixPoint | undefined {
 }
 
 function isCostly(instruction: TypedInstruction): boolean {
-  if (instruction.kind === 'run') return true;
+  // If it is no such one after all, the walk from here ends as one that is not composable.
+  if (instruction.kind === 'run') return !mayBeHousekeeping(instruction);
   if (instruction.kind !== 'copy' && instruction.kind !== 'add') return false;
   return Boolean(instruction.from) || instruction.sources.some(isRemoteSource);
 }

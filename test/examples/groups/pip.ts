@@ -42,8 +42,7 @@ export const PIP_SHAPES: readonly CheckedShape[] = [
   {
     ...{ name: 'prefix', folder: 'prefix', flags: [] },
     ways: [
-      { kind: 'solved', stage: 'builder', fromLine: 7, toLine: 7 },
-      { kind: 'composed', stage: 'builder', fromLine: 8, toLine: 12 },
+      { kind: 'composed', stage: 'builder', fromLine: 7, toLine: 12 },
       { kind: 'composed', stage: 'stage 2', fromLine: 16, toLine: 24 },
     ],
     run: { kind: 'service', words: gunicorn },
