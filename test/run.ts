@@ -72,9 +72,21 @@ async function runFiles(
  * here comes after them by its name. The run prints its longest files for whoever keeps this list.
  */
 const LONGEST: readonly string[] = [
-  ...['examples/shapes-pip', 'examples/shapes-uv', 'examples/shapes-poetry', 'examples/shapes-bases'],
-  ...['commands/plan-snapshots', 'commands/verify', 'compose/build-registry', 'commands/build.itg'],
-  ...['commands/stage-directories', 'examples/shapes-split', 'compose/build-testbed', 'layers/installers'],
+  ...['compose/locked-tools', 'examples/shapes-pip', 'examples/shapes.itg', 'examples/shapes-poetry'],
+  ...[
+    'examples/shapes-bases',
+    'examples/private.itg',
+    'examples/shapes-uv',
+    'lock/frozen',
+    'split/split.itg',
+  ],
+  ...[
+    'commands/bake.itg',
+    'ci/codebuild',
+    'wheels/wheel-projects',
+    'examples/shapes-split',
+    'wheels/git-requirements',
+  ],
 ];
 
 /**

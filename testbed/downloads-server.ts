@@ -27,17 +27,24 @@ async function send(
   what: Pick<Download, 'kind' | 'name'>,
 ): Promise<void> {
   let bytes = 0;
+  let isWritten = false;
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
       done(null, chunk);
+    },
+    // Before the response ends: whoever has all of it may look into the log.
+    flush(done) {
+      write({ ...what, status, bytes });
+      isWritten = true;
+      done();
     },
   });
   response.writeHead(status, headers);
   try {
     await pipeline(body, counted, response);
   } finally {
-    write({ ...what, status, bytes });
+    if (!isWritten) write({ ...what, status, bytes });
   }
 }
 
@@ -49,8 +56,8 @@ async function browser(path: string, response: ServerResponse): Promise<void> {
     () => undefined,
   );
   if (size === undefined) {
-    response.writeHead(404).end();
     write({ kind: 'browser', name, status: 404, bytes: 0 });
+    response.writeHead(404).end();
     return;
   }
   const headers = { 'content-type': 'application/zip', 'content-length': String(size) };

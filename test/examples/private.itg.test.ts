@@ -84,6 +84,7 @@ const FORMS: readonly Form[] = [
 
 for (const form of FORMS)
   test(`private index by ${form.name}: composed, the same as a plain build, and a new token changes nothing`, async () => {
+    const began = Date.now();
     await using index = await privateIndex(form.user);
     await using directory = await temporaryDirectory();
     const project = join(directory.path, 'private');
@@ -141,6 +142,7 @@ for (const form of FORMS)
     const inRegistry = await leakedBelow(
       join(testbedVariable('LW_TESTBED_DIR'), 'registry', 'data'),
       canaries,
+      began,
     );
     if (!form.inHistory) assert.deepEqual(inRegistry, []);
   });
