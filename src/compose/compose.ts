@@ -272,11 +272,11 @@ async function allLayers(
   { layers: source, steps, readyToPush, compile: compileMissing }: Composer,
   layers: readonly ImageLayer[],
 ): Promise<readonly ComposedLayer[]> {
-  await compileMissing(layers);
-  const missing = await inParallel(layers, AT_ONCE, async (layer) => {
-    return layer.kind === 'dependency' && !(await source.isThere(layer));
-  });
-  const count = missing.filter(Boolean).length;
+  const found = await inParallel(layers, AT_ONCE, async (layer) =>
+    layer.kind === 'dependency' && !(await source.isThere(layer)) ? [layer] : [],
+  );
+  const missing = found.flat();
+  const count = missing.length;
   const get = () =>
     inParallel(layers, AT_ONCE, async (layer): Promise<ComposedLayer> => {
       if (layer.kind !== 'given') return { layer, ...(await source.get(layer)) };
@@ -284,6 +284,9 @@ async function allLayers(
       return { layer, blob: layer.blob, outcome, sentBytes: 0, seconds: 0 };
     });
   if (count === 0) return await get();
+  // Wheels come while it is found out which Pythons there are.
+  inParallel(missing, AT_ONCE, source.fetch).catch(() => {});
+  await compileMissing(missing);
   const [made] = await steps.step(`Making ${count} of ${layers.length} layers`, () =>
     Promise.all([get(), readyToPush()]),
   );

@@ -15,6 +15,7 @@ const source: LayerSource = {
   isThere: async () => true,
   get: async ({ key }) => outcomes[key] as LayerOutcome,
   forget: () => {},
+  fetch: async () => {},
   uncompiled: async () => [],
   order: async () => [],
   compileBy: () => {},

@@ -42,6 +42,8 @@ export interface LayerSource {
   /** Whether a layer is there, without making it. */
   readonly isThere: (layer: DependencyLayer | WrittenLayer) => Promise<boolean>;
   readonly get: (layer: DependencyLayer | WrittenLayer) => Promise<LayerOutcome>;
+  /** Fetches the wheels of a layer, so that they are there when it is made. What is wrong with them the making says. */
+  readonly fetch: (layer: DependencyLayer) => Promise<void>;
   /** Those of the layers that are not there, whose bytecode no Python of this machine may make, and nobody else makes by now. */
   readonly uncompiled: (layers: readonly ImageLayer[]) => Promise<readonly DependencyLayer[]>;
   /**
@@ -132,12 +134,15 @@ export function layerSource(options: LayerSourceOptions): LayerSource {
         if (outcome.blob) digests.set(layer.key, outcome.blob.descriptor.digest);
         return outcome;
       }),
+    async fetch({ planned }) {
+      await wheelFiles(options.wheels, planned.wheels);
+    },
     async uncompiled(layers) {
-      const wanted = layers.filter((one) => one.kind === 'dependency' && !elsewhere.has(one.key));
+      const wanted = layers.filter((one) => one.kind === 'dependency');
       const found = await inParallel(wanted, AT_ONCE, async (layer) => {
-        const version = layer.kind === 'dependency' ? compiledVersion(layer) : undefined;
-        if (version === undefined || (await options.compilerFor(version))) return [];
-        return (await find(layer as DependencyLayer)) === undefined ? [layer as DependencyLayer] : [];
+        const version = compiledVersion(layer);
+        if (version === undefined || elsewhere.has(layer.key) || (await find(layer))) return [];
+        return (await options.compilerFor(version)) === undefined ? [layer] : [];
       });
       // Another build of this run may have come first meanwhile.
       return found.flat().filter(({ key }) => !elsewhere.has(key));
