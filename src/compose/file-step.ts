@@ -133,9 +133,11 @@ function applyCommand(tree: Tree<CopyContent>, state: ImageState, command: FileC
     return;
   }
   const change = command.kind === 'chmod' ? withMode(command.change) : withOwner(state, command);
+  // A change makes no new names.
+  const namesIn = namesOf(tree, state);
   for (const named of command.paths)
-    for (const operand of operandsOf(tree, state, named)) {
-      const all = command.recursive ? [operand, ...below(tree, state, operand)] : [operand];
+    for (const operand of operandsOf(tree, namesIn, named)) {
+      const all = command.recursive ? [operand, ...below(tree, namesIn, operand)] : [operand];
       for (const path of all) changeOne(tree, state, path, change);
     }
 }
@@ -165,7 +167,7 @@ function makeOne(tree: Tree<CopyContent>, path: string, parents: boolean): void 
 /** The paths that an operand names, links above it followed. */
 function operandsOf(
   tree: Tree<CopyContent>,
-  state: ImageState,
+  namesIn: NamesIn,
   { path, pattern }: CommandPath,
 ): readonly string[] {
   const names = path.split('/').filter((name) => name !== '' && name !== '.');
@@ -175,27 +177,33 @@ function operandsOf(
   if (!pattern) return [joinPath(directory, last)];
   const literal = last.replaceAll(/[\\^$.+?()[\]{}|]/g, '\\$&');
   const fits = new RegExp(`^${literal.replaceAll('*', '.*')}$`, 's');
-  const found = childrenOf(tree, state, directory).filter(
+  const found = namesIn(directory).filter(
     (name) => fits.test(name) && (!name.startsWith('.') || last.startsWith('.')),
   );
   if (found.length === 0 || last.startsWith('.')) throw new Unsure(`what ${path} stands for is not known`);
   return found.map((name) => joinPath(directory, name));
 }
 
-function childrenOf(tree: Tree<CopyContent>, { files }: ImageState, directory: string): readonly string[] {
-  const made = tree
-    .written()
-    .flatMap(({ entry: { path } }) =>
-      path !== '' && parentOf(path) === directory ? path.slice(path.lastIndexOf('/') + 1) : [],
-    );
-  return [...new Set([...files.index.children(directory), ...made])];
+/** The names in a directory. */
+type NamesIn = (directory: string) => readonly string[];
+
+/** Names of the image and of what has been written so far, which is gone through once: a context has thousands of directories. */
+function namesOf(tree: Tree<CopyContent>, { files }: ImageState): NamesIn {
+  const made = Map.groupBy(
+    tree.written().flatMap(({ entry: { path } }) => (path === '' ? [] : path)),
+    parentOf,
+  );
+  return (directory) => {
+    const written = (made.get(directory) ?? []).map((path) => path.slice(path.lastIndexOf('/') + 1));
+    return [...new Set([...files.index.children(directory), ...written])];
+  };
 }
 
-function below(tree: Tree<CopyContent>, state: ImageState, path: string): readonly string[] {
+function below(tree: Tree<CopyContent>, namesIn: NamesIn, path: string): readonly string[] {
   if (tree.get(path)?.type !== 'directory') return [];
-  return childrenOf(tree, state, path).flatMap((name) => {
+  return namesIn(path).flatMap((name) => {
     const child = joinPath(path, name);
-    return [child, ...below(tree, state, child)];
+    return [child, ...below(tree, namesIn, child)];
   });
 }
 

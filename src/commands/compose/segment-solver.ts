@@ -209,12 +209,11 @@ async function segmentFacts(
   from: string,
   directory: string,
 ): Promise<GatheredFacts> {
-  const { os, architecture, variant } = parent.stage.image;
   const cut = continueFrom(facts.dockerfile, node.stage, {
     from: first,
     to: to + 1,
     base: from,
-    platform: platformText({ os, architecture, ...(variant ? { variant } : {}) }),
+    platform: platformText(parent.stage.image),
     scope: parent.stage.scope,
     command,
   });

@@ -100,10 +100,9 @@ async function compileGroup(
     names.set(layer.key, await options.layers.order(layer, place));
   });
   const title = `bytecode of ${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}`;
-  const { os, architecture, variant } = image.config;
   const job = compileJob({
     ...{ title, image: image.image, executable: python.executable, orders },
-    platform: { os, architecture, ...(variant ? { variant } : {}) },
+    platform: image.config,
   });
   const output = await options.steps
     .step(`Compiling ${title} by the image's Python ${python.version}`, () => options.run(job))
@@ -152,8 +151,7 @@ async function runnable(
   interpreter: ImageInterpreter,
 ): Promise<ImageInterpreter> {
   const { image, python } = interpreter;
-  const { os, architecture, variant } = image.config;
-  const platform = normalPlatform({ os, architecture, ...(variant ? { variant } : {}) });
+  const platform = normalPlatform(image.config);
   if (image.reference === undefined || platformText(platform) === platformText(hostPlatform))
     return interpreter;
   const other = await base(image.reference, hostPlatform).catch((error: unknown) => {

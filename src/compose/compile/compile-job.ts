@@ -39,13 +39,11 @@ export function compileJob({ title, image, platform, executable, orders }: Compi
     ['--mount=type=bind', `from=${ORDERS_CONTEXT}`, `target=${ORDERS}`],
   ].map((words) => words.join(','));
   const command = JSON.stringify([executable, '-I', '-S', `${JOB_DIRECTORY}/job.py`]);
-  const { os, architecture, variant } = platform;
-  const named = platformText({ os, architecture, ...(variant ? { variant } : {}) });
   return {
     title,
     platform,
     dockerfile: [
-      `FROM --platform=${named} ${image} AS layerwright-compiler`,
+      `FROM --platform=${platformText(platform)} ${image} AS layerwright-compiler`,
       'USER 0:0',
       `RUN --network=none ${mounts.join(' ')} ${command}`,
       'FROM scratch',

@@ -20,8 +20,6 @@ const TELLING_BYTES = 1_000_000;
 /** What a segment that was solved on this machine came to in the cache repository. */
 export interface PublishedSegment {
   readonly image: GivenImage;
-  /** Why its layers stayed as BuildKit made them; undefined if they were split. */
-  readonly notSplit: string | undefined;
   /** Bytes that were sent to the cache repository. */
   readonly sentBytes: number;
 }
@@ -104,7 +102,6 @@ export async function publishSegment(
   );
   const repository = composer.cache.name;
   return {
-    notSplit: 'reason' in split ? split.reason : undefined,
     sentBytes: published.sentBytes,
     image: {
       image: `${repository}@${published.digest}`,

@@ -22,11 +22,10 @@ export function wheelDockerfile(
   if (hidden !== undefined) return { reason: `its mount at ${hidden} is in the way of building wheels` };
   if (!/^[A-Za-z0-9_./+-]+$/.test(python.executable))
     return { reason: `${python.executable} is no usual path of a Python` };
-  const { os, architecture, variant } = state.stage.image;
   const command = `${python.executable} ${JOB_DIRECTORY}/job.py`;
   const cut = continueFrom(dockerfile, node.stage, {
     ...{ from: at, to: at + 1, base: image, scope: state.stage.scope, command },
-    platform: platformText({ os, architecture, ...(variant ? { variant } : {}) }),
+    platform: platformText(state.stage.image),
   });
   if (cut.reason !== undefined) return { reason: cut.reason };
   const run = `RUN ${flagsOf(place)}${command}\n`;
